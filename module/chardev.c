@@ -1,0 +1,557 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /dev/sysgenid and /dev/sysgenid-hw: file operations, checks of arguments,
+ * permissions, sysfs attributes. What the calls do is in sysgenid/abi.h.
+ *
+ * All calls may sleep. Each compares the hardware id at entry, and again after
+ * it copied its answer out; if that made the answer a stale one it starts over.
+ */
+#include <linux/capability.h>
+#include <linux/compat.h>
+#include <linux/device.h>
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/personality.h>
+#include <linux/poll.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/sysfs.h>
+#include <linux/uaccess.h>
+#include <linux/user_namespace.h>
+
+#include "compat.h"
+#include "sysgenid.h"
+#include "trace.h"
+
+static int sysgenid_open(struct inode *inode, struct file *file)
+{
+	struct sysgenid_file *f;
+
+	sysgenid_reseed_open();
+	sysgenid_sync();
+	f = sysgenid_file_open();
+	if (IS_ERR(f))
+		return PTR_ERR(f);
+	file->private_data = f;
+	return stream_open(inode, file);
+}
+
+static int sysgenid_release(struct inode *inode, struct file *file)
+{
+	sysgenid_file_release(file->private_data);
+	return 0;
+}
+
+static ssize_t sysgenid_read(struct file *file, char __user *buf, size_t count, loff_t *ppos)
+{
+	struct sysgenid_file *f = file->private_data;
+	u32 generation;
+	int ret;
+
+	if (!count)
+		return 0;
+	if (count < sizeof(generation))
+		return -EINVAL;
+
+	for (;;) {
+		sysgenid_sync();
+		if (sysgenid_file_outdated(f, &generation)) {
+			if (copy_to_user(buf, &generation, sizeof(generation)))
+				return -EFAULT;
+			if (!sysgenid_stale(generation))
+				return sizeof(generation);
+		} else if (!(file->f_flags & O_NONBLOCK)) {
+			ret = wait_event_interruptible(f->wait,
+						       sysgenid_file_outdated(f, &generation));
+			if (ret)
+				return ret;
+		} else if (!sysgenid_stale(generation)) {
+			return -EAGAIN;
+		}
+	}
+}
+
+static int confirm(struct sysgenid_file *f, u32 generation)
+{
+	int ret;
+
+	sysgenid_sync();
+	ret = sysgenid_file_confirm(f, generation);
+	if (ret)
+		return ret;
+	return sysgenid_stale(generation) ? -ESTALE : 0;
+}
+
+static ssize_t sysgenid_write(struct file *file, const char __user *buf, size_t count,
+			      loff_t *ppos)
+{
+	u32 generation;
+	int ret;
+
+	if (count != sizeof(generation))
+		return -ENOBUFS;
+	if (copy_from_user(&generation, buf, sizeof(generation)))
+		return -EFAULT;
+	ret = confirm(file->private_data, generation);
+	if (ret)
+		return ret == -ESTALE ? -EINVAL : ret;
+	return sizeof(generation);
+}
+
+static __poll_t sysgenid_poll(struct file *file, struct poll_table_struct *table)
+{
+	struct sysgenid_file *f = file->private_data;
+	bool outdated;
+	u32 generation;
+
+	/* First and always: epoll queues only once, outdated or not. */
+	poll_wait(file, &f->wait, table);
+	do {
+		sysgenid_sync();
+		outdated = sysgenid_file_outdated(f, &generation);
+	} while (sysgenid_stale(generation));
+	return outdated ? EPOLLIN | EPOLLRDNORM : 0;
+}
+
+/* Copies in a struct that begins with its size. */
+static int get_struct(void *dst, size_t ksize, size_t min, void __user *arg)
+{
+	u32 usize;
+
+	if (get_user(usize, (u32 __user *)arg))
+		return -EFAULT;
+	if (usize < min)
+		return -EINVAL;
+	if (usize > PAGE_SIZE)
+		return -E2BIG;
+	return copy_struct_from_user(dst, ksize, arg, usize);
+}
+
+/* Copies it out again; its size comes back as the part that is filled in. */
+static int put_struct(void __user *arg, void *src, size_t ksize)
+{
+	u32 *size = src;
+
+	*size = min_t(size_t, *size, ksize);
+	return copy_to_user(arg, src, *size) ? -EFAULT : 0;
+}
+
+/* Bytes of the first version of a struct whose last member then was @last. */
+#define FIRST_SIZE(type, last) offsetofend(type, last)
+
+static long ioctl_get(struct sysgenid_file *f, void __user *arg)
+{
+	struct sysgenid_get_args get;
+	int ret;
+
+	ret = get_struct(&get, sizeof(get), FIRST_SIZE(struct sysgenid_get_args, time), arg);
+	if (ret)
+		return ret;
+	do {
+		sysgenid_sync();
+		sysgenid_file_get(f, &get);
+		ret = put_struct(arg, &get, sizeof(get));
+	} while (!ret && sysgenid_stale(get.generation));
+	return ret;
+}
+
+static long ioctl_wait_generation(struct sysgenid_file *f, void __user *arg)
+{
+	struct sysgenid_wait_args wait;
+	int ret;
+
+	ret = get_struct(&wait, sizeof(wait), FIRST_SIZE(struct sysgenid_wait_args, outdated), arg);
+	if (ret)
+		return ret;
+	do {
+		ret = sysgenid_wait_generation(f, &wait);
+		if (put_struct(arg, &wait, sizeof(wait)))
+			return -EFAULT;
+	} while (ret != -EINTR && sysgenid_stale(wait.current_generation));
+	return ret;
+}
+
+static long ioctl_list_watchers(struct sysgenid_file *f, void __user *arg)
+{
+	const size_t first = FIRST_SIZE(struct sysgenid_watcher, comm);
+	struct sysgenid_watcher *entries;
+	struct sysgenid_list_args list, in;
+	u8 __user *to;
+	size_t size;
+	int ret, i;
+
+	ret = get_struct(&in, sizeof(in), FIRST_SIZE(struct sysgenid_list_args, outdated), arg);
+	if (ret)
+		return ret;
+	if (in.flags & ~SYSGENID_LIST_ALL || !in.count || in.count > SYSGENID_LIST_MAX ||
+	    in.entry_size < first || in.entry_size > PAGE_SIZE)
+		return -EINVAL;
+
+	entries = kvmalloc_array(in.count, sizeof(*entries), GFP_KERNEL_ACCOUNT);
+	if (!entries)
+		return -ENOMEM;
+	size = min_t(size_t, in.entry_size, sizeof(*entries));
+	do {
+		list = in;
+		sysgenid_sync();
+		ret = sysgenid_list_watchers(&list, entries);
+		if (ret < 0)
+			break;
+		list.count = ret;
+		ret = -EFAULT;
+		for (i = 0; i < list.count; i++) {
+			to = (u8 __user *)u64_to_user_ptr(list.entries) + i * list.entry_size;
+			if (copy_to_user(to, &entries[i], size) ||
+			    clear_user(to + size, list.entry_size - size))
+				goto out;
+		}
+		ret = put_struct(arg, &list, sizeof(list));
+	} while (!ret && sysgenid_stale(list.generation));
+out:
+	kvfree(entries);
+	return ret;
+}
+
+/* In the initial user namespace: the generation is everybody's. */
+static int may_trigger(unsigned int cmd)
+{
+	if (checkpoint_restore_ns_capable(&init_user_ns))
+		return 0;
+	trace_sysgenid_refuse(cmd, -EACCES);
+	return -EACCES;
+}
+
+static long ioctl_trigger(struct sysgenid_file *f, void __user *arg)
+{
+	struct sysgenid_trigger_args trigger;
+	void *entropy = NULL;
+	int ret;
+
+	ret = may_trigger(SYSGENID_TRIGGER);
+	if (ret)
+		return ret;
+	ret = get_struct(&trigger, sizeof(trigger),
+			 FIRST_SIZE(struct sysgenid_trigger_args, published), arg);
+	if (ret)
+		return ret;
+	if (trigger.flags || trigger.entropy_len > SYSGENID_ENTROPY_MAX)
+		return -EINVAL;
+	if (trigger.entropy_len) {
+		entropy = memdup_user(u64_to_user_ptr(trigger.entropy), trigger.entropy_len);
+		if (IS_ERR(entropy))
+			return PTR_ERR(entropy);
+	}
+	/* What cannot be answered must not be done either. */
+	ret = put_struct(arg, &trigger, sizeof(trigger));
+	if (!ret) {
+		sysgenid_trigger_expected(f, &trigger, entropy);
+		ret = put_struct(arg, &trigger, sizeof(trigger));
+	}
+	kfree_sensitive(entropy);
+	return ret;
+}
+
+static long ioctl_declare(struct sysgenid_file *f, void __user *arg)
+{
+	struct sysgenid_declare_args declare;
+	int ret;
+
+	ret = get_struct(&declare, sizeof(declare),
+			 FIRST_SIZE(struct sysgenid_declare_args, reserved), arg);
+	if (ret)
+		return ret;
+	if (declare.flags & ~SYSGENID_DECLARE_UNKNOWN || declare.reserved)
+		return -EINVAL;
+	sysgenid_sync();
+	return sysgenid_file_declare(f, declare.generation,
+				     declare.flags & SYSGENID_DECLARE_UNKNOWN);
+}
+
+static long ioctl_confirm(struct sysgenid_file *f, void __user *arg)
+{
+	struct sysgenid_confirm_args in;
+	int ret;
+
+	ret = get_struct(&in, sizeof(in), FIRST_SIZE(struct sysgenid_confirm_args, generation), arg);
+	return ret ?: confirm(f, in.generation);
+}
+
+static long set_tracking(struct file *file, bool on)
+{
+	sysgenid_sync();
+	/* Who cannot confirm would hold up everybody for ever. */
+	if (!(file->f_mode & FMODE_WRITE)) {
+		trace_sysgenid_refuse(SYSGENID_SET_WATCHER_TRACKING, -EBADF);
+		return -EBADF;
+	}
+	if (on)
+		return sysgenid_file_track(file->private_data);
+	sysgenid_file_untrack(file->private_data);
+	return 0;
+}
+
+static long trigger_min(unsigned long min)
+{
+	int ret = may_trigger(SYSGENID_TRIGGER_GEN_UPDATE);
+
+	if (ret)
+		return ret;
+	if (min > U32_MAX)
+		return -EINVAL;
+	sysgenid_trigger_min(min);
+	return 0;
+}
+
+static long do_ioctl(struct file *file, unsigned int cmd, unsigned long arg, void __user *ptr)
+{
+	struct sysgenid_file *f = file->private_data;
+
+	switch (cmd) {
+	case SYSGENID_SET_WATCHER_TRACKING:
+		return set_tracking(file, arg);
+	case SYSGENID_WAIT_WATCHERS:
+		return sysgenid_wait_watchers(f, arg);
+	case SYSGENID_TRIGGER_GEN_UPDATE:
+		return trigger_min(arg);
+	}
+
+	/* The size in a command grows with its struct; the rest does not change. */
+	switch (cmd & ~IOCSIZE_MASK) {
+	case SYSGENID_GET & ~IOCSIZE_MASK:
+		return ioctl_get(f, ptr);
+	case SYSGENID_WAIT_GENERATION & ~IOCSIZE_MASK:
+		return ioctl_wait_generation(f, ptr);
+	case SYSGENID_LIST_WATCHERS & ~IOCSIZE_MASK:
+		return ioctl_list_watchers(f, ptr);
+	case SYSGENID_TRIGGER & ~IOCSIZE_MASK:
+		return ioctl_trigger(f, ptr);
+	case SYSGENID_DECLARE & ~IOCSIZE_MASK:
+		return ioctl_declare(f, ptr);
+	case SYSGENID_CONFIRM & ~IOCSIZE_MASK:
+		return ioctl_confirm(f, ptr);
+	}
+	return -EINVAL;
+}
+
+static long sysgenid_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	return do_ioctl(file, cmd, arg, (void __user *)arg);
+}
+
+#ifdef CONFIG_COMPAT
+/* The structs have one layout; some arguments are numbers, not pointers. */
+static long sysgenid_compat_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	return do_ioctl(file, cmd, arg, compat_ptr(arg));
+}
+#else
+#define sysgenid_compat_ioctl NULL
+#endif
+
+/* By fault, not at once: MADV_DONTNEED must not end in a SIGBUS. */
+static vm_fault_t page_fault(struct vm_fault *vmf)
+{
+	vmf->page = virt_to_page(vmf->vma->vm_private_data);
+	get_page(vmf->page);
+	return 0;
+}
+
+static const struct vm_operations_struct page_vm_ops = { .fault = page_fault };
+
+static vm_fault_t hw_fault(struct vm_fault *vmf)
+{
+	unsigned long pfn;
+
+	if (sysgenid_vmgenid_page(&pfn))
+		return VM_FAULT_SIGBUS;
+	return vmf_insert_pfn(vmf->vma, vmf->address, pfn);
+}
+
+static const struct vm_operations_struct hw_vm_ops = { .fault = hw_fault };
+
+/* Readable, and never anything else: also mprotect(2) is refused then. */
+static int map_readonly(struct vm_area_struct *vma, vm_flags_t set)
+{
+	/* Old 32-bit programs ask for execution of all that they read. */
+	if (vma->vm_flags & VM_EXEC && !(current->personality & READ_IMPLIES_EXEC))
+		return -EPERM;
+	if (vma->vm_flags & VM_WRITE)
+		return -EPERM;
+	sysgenid_vm_flags_mod(vma, set | VM_DONTEXPAND | VM_DONTDUMP,
+			      VM_MAYWRITE | VM_EXEC | VM_MAYEXEC);
+	vma->vm_page_prot = vm_get_page_prot(vma->vm_flags);
+	return 0;
+}
+
+static int map_page(struct vm_area_struct *vma, void *page)
+{
+	int ret = map_readonly(vma, 0);
+
+	if (ret)
+		return ret;
+	vma->vm_private_data = page;
+	vma->vm_ops = &page_vm_ops;
+	return 0;
+}
+
+static int sysgenid_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	sysgenid_sync();
+	if (vma->vm_pgoff || vma_pages(vma) > 1)
+		return -EINVAL;
+	return map_page(vma, sysgenid.page);
+}
+
+static const struct file_operations sysgenid_fops = {
+	.owner = THIS_MODULE,
+	.open = sysgenid_open,
+	.release = sysgenid_release,
+	.read = sysgenid_read,
+	.write = sysgenid_write,
+	.poll = sysgenid_poll,
+	.unlocked_ioctl = sysgenid_ioctl,
+	.compat_ioctl = sysgenid_compat_ioctl,
+	.mmap = sysgenid_mmap,
+};
+
+static int hw_open(struct inode *inode, struct file *file)
+{
+	unsigned long pfn;
+	int ret = sysgenid_vmgenid_page(&pfn);
+
+	return ret ?: nonseekable_open(inode, file);
+}
+
+static int hw_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	int ret;
+
+	if (vma->vm_pgoff > 1 || vma_pages(vma) > 1 || !(vma->vm_flags & VM_MAYSHARE))
+		return -EINVAL;
+	if (vma->vm_pgoff)
+		return map_page(vma, sysgenid.record);
+	ret = map_readonly(vma, VM_PFNMAP);
+	if (ret)
+		return ret;
+	vma->vm_ops = &hw_vm_ops;
+	return 0;
+}
+
+static const struct file_operations hw_fops = {
+	.owner = THIS_MODULE,
+	.open = hw_open,
+	.mmap = hw_mmap,
+};
+
+static ssize_t generation_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	sysgenid_sync();
+	return sysfs_emit(buf, "%u\n", sysgenid_generation());
+}
+static DEVICE_ATTR_RO(generation);
+
+static ssize_t source_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	sysgenid_sync();
+	return sysfs_emit(buf, "%s\n", sysgenid_source_name(READ_ONCE(sysgenid.page->source)));
+}
+static DEVICE_ATTR_RO(source);
+
+static ssize_t sources_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	unsigned int source;
+	int len = 0;
+
+	for (source = 0; source < BITS_PER_TYPE(sysgenid.sources); source++)
+		if (sysgenid.sources & BIT(source))
+			len += sysfs_emit_at(buf, len, "%s%s", len ? " " : "",
+					     sysgenid_source_name(source));
+	return len + sysfs_emit_at(buf, len, "\n");
+}
+static DEVICE_ATTR_RO(sources);
+
+static ssize_t watchers_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", READ_ONCE(sysgenid.watchers));
+}
+static DEVICE_ATTR_RO(watchers);
+
+static ssize_t outdated_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	sysgenid_sync();
+	return sysfs_emit(buf, "%u\n", READ_ONCE(sysgenid.outdated));
+}
+static DEVICE_ATTR_RO(outdated);
+
+/* 0, or the errno with which the last forced reseed of the kernel RNG failed. */
+static ssize_t reseed_error_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%d\n", -READ_ONCE(sysgenid.reseed_status));
+}
+static DEVICE_ATTR_RO(reseed_error);
+
+/* 0, or the errno with which /dev/sysgenid-hw is refused. */
+static ssize_t hw_page_error_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	unsigned long pfn;
+
+	return sysfs_emit(buf, "%d\n", -sysgenid_vmgenid_page(&pfn));
+}
+static DEVICE_ATTR_RO(hw_page_error);
+
+static struct attribute *sysgenid_attrs[] = {
+	&dev_attr_generation.attr,
+	&dev_attr_source.attr,
+	&dev_attr_sources.attr,
+	&dev_attr_watchers.attr,
+	&dev_attr_outdated.attr,
+	&dev_attr_reseed_error.attr,
+	&dev_attr_hw_page_error.attr,
+	NULL
+};
+ATTRIBUTE_GROUPS(sysgenid);
+
+/*
+ * Readable by all from the moment it appears: AWS-LC takes a node that it cannot
+ * open for a failure, and reseeds on every call from then on.
+ */
+static struct miscdevice sysgenid_misc = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "sysgenid",
+	.mode = 0644,
+	.fops = &sysgenid_fops,
+	.groups = sysgenid_groups,
+};
+
+/* The id feeds the kernel RNG: not for everybody. */
+static struct miscdevice hw_misc = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "sysgenid-hw",
+	.mode = 0440,
+	.fops = &hw_fops,
+};
+
+int sysgenid_chardev_init(void)
+{
+	int ret;
+
+	/* First: who finds /dev/sysgenid may look for this one at once. */
+	ret = misc_register(&hw_misc);
+	if (ret)
+		return ret;
+	ret = misc_register(&sysgenid_misc);
+	if (ret) {
+		misc_deregister(&hw_misc);
+		pr_err("not loaded: /dev/sysgenid cannot be made (%d)%s\n", ret,
+		       ret == -EEXIST ? ": this kernel has a driver of its own for it" : "");
+	}
+	return ret;
+}
+
+void sysgenid_chardev_exit(void)
+{
+	misc_deregister(&sysgenid_misc);
+	misc_deregister(&hw_misc);
+}

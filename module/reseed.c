@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Mixes data into the kernel RNG and forces a reseed.
+ *
+ * Modules have add_device_randomness(), which mixes but does not reseed; the
+ * only way to a reseed is the ioctl RNDRESEEDCRNG. So /dev/urandom is held open,
+ * and its ioctl is called with credentials of our own: the caller of a read(2)
+ * may be anybody.
+ */
+#include <linux/cred.h>
+#include <linux/err.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/kdev_t.h>
+#include <linux/major.h>
+#include <linux/namei.h>
+#include <linux/random.h>
+#include <linux/sched/task.h>
+
+#include "sysgenid.h"
+
+#define URANDOM "/dev/urandom"
+
+static const struct cred *root_cred;
+static struct file *urandom;
+
+/*
+ * Opens the device if it is not open yet. From process context of a program
+ * only: kernel threads have no /dev since 7.3. The path is the caller's, so it
+ * is opened only if what it leads to is the kernel's RNG.
+ */
+void sysgenid_reseed_open(void)
+{
+	struct file *file;
+	struct inode *inode;
+	struct path path;
+
+	if (READ_ONCE(urandom) || !root_cred || kern_path(URANDOM, LOOKUP_FOLLOW, &path))
+		return;
+
+	inode = d_backing_inode(path.dentry);
+	if (S_ISCHR(inode->i_mode) &&
+	    (inode->i_rdev == MKDEV(MEM_MAJOR, 8) || inode->i_rdev == MKDEV(MEM_MAJOR, 9))) {
+		file = dentry_open(&path, O_RDONLY, root_cred);
+		/* Pairs with the load in sysgenid_reseed(). */
+		if (!IS_ERR(file) && (!file->f_op->unlocked_ioctl ||
+				      cmpxchg(&urandom, NULL, file)))
+			fput(file);
+	}
+	path_put(&path);
+}
+
+int sysgenid_reseed_init(void)
+{
+	root_cred = prepare_kernel_cred(&init_task);
+	if (!root_cred)
+		return -ENOMEM;
+	sysgenid_reseed_open();
+	if (!urandom)
+		pr_warn("cannot open " URANDOM " yet: trying again when /dev/sysgenid is opened\n");
+	return 0;
+}
+
+void sysgenid_reseed_exit(void)
+{
+	if (urandom)
+		fput(urandom);
+	if (root_cred)
+		put_cred(root_cred);
+}
+
+void sysgenid_reseed_mix(const void *data, size_t len)
+{
+	add_device_randomness(data, len);
+}
+
+/*
+ * sysgenid_reseed - make the kernel RNG draw a new key from its pool
+ *
+ * Does not sleep. Return: 0; also while the RNG is not ready: it has given out
+ * nothing that it promised to be random, and what was mixed is in its first key.
+ */
+int sysgenid_reseed(void)
+{
+	struct file *file = READ_ONCE(urandom);
+	const struct cred *old;
+	long ret;
+
+	if (!file)
+		return -ENOENT;
+	old = override_creds(root_cred);
+	ret = file->f_op->unlocked_ioctl(file, RNDRESEEDCRNG, 0);
+	revert_creds(old);
+	return ret == -ENODATA ? 0 : ret;
+}

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: (GPL-2.0 WITH Linux-syscall-note) OR MIT */
+/*
+ * The interface between sysgenid.ko and programs, in full.
+ *
+ * The system generation is a u32 that grows by one (0xffffffff is followed
+ * by 0) each time this machine wakes as a clone of itself. Compare it with
+ * "!=", never with "<".
+ *
+ * /dev/sysgenid (0644, or 0664 root:sysgenid by udev rule)
+ *
+ *   The calls of the SysGenID patches v6-v8 and of Amazon Linux behave as they
+ *   do there, but for what is marked (*).
+ *
+ *   open(2)   The new open file is untracked and holds the current generation
+ *             as confirmed (see SYSGENID_DECLARE). ENOMEM.
+ *   read(2)   Sleeps until the current generation is one that this open file
+ *             has not confirmed, then returns it: 4 bytes, native order. The
+ *             same value is returned until it is confirmed. EAGAIN with
+ *             O_NONBLOCK; EINVAL for 1-3 bytes; 0 for 0 bytes; EFAULT; EINTR.
+ *   write(2)  Confirms: exactly 4 bytes, else ENOBUFS, that hold the current
+ *             generation, else EINVAL. Returns 4. EFAULT; EBADF without
+ *             write access.
+ *   poll(2)   EPOLLIN | EPOLLRDNORM while the current generation is not
+ *             confirmed. Never EPOLLOUT.
+ *   mmap(2)   Offset 0, at most one page (else EINVAL), of struct
+ *             sysgenid_page. EPERM for PROT_WRITE, and for PROT_EXEC (*) but
+ *             under READ_IMPLIES_EXEC, where execution is silently left out;
+ *             mprotect(2) to either gives EACCES later.
+ *   ioctl(2)  See the commands below. Unknown ones: EINVAL.
+ *
+ *   An open file is what dup(2), fork(2) and SCM_RIGHTS share, and it lives on
+ *   in its mappings: a tracked one should not be mapped.
+ *
+ *   No call that started after the machine was resumed answers with the
+ *   generation from before: each compares the hypervisor's id itself.
+ *
+ * /dev/sysgenid-hw (0440, root:sysgenid by udev rule)
+ *
+ *   mmap(2) only: MAP_SHARED, PROT_READ, one page (else EINVAL; EPERM for
+ *   PROT_WRITE and PROT_EXEC as above). Offset 0: the page of guest memory in
+ *   which the hypervisor keeps the VM generation id, changed before the first
+ *   instruction after a resume. Offset one page: struct sysgenid_record. Open
+ *   gives ENODEV where no such page is, EBUSY where the page holds other data
+ *   too (the module parameter hw_page=force overrides), EOPNOTSUPP where guest
+ *   memory is encrypted.
+ *
+ *   "Unchanged" is: record.id equals the hardware id (all 16 bytes), and then
+ *   page.generation equals the one seen, loaded in this order (record, hardware
+ *   id, generation), because the module stores the generation before the record.
+ */
+#ifndef SYSGENID_ABI_H
+#define SYSGENID_ABI_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define SYSGENID_DEVICE		"/dev/sysgenid"
+#define SYSGENID_HW_DEVICE	"/dev/sysgenid-hw"
+
+/*
+ * Sources: where a new generation came from; (1 << source) in masks. Software is
+ * live where the module was told to do with triggers alone (software=1); beside
+ * a hardware source triggers work too.
+ */
+#define SYSGENID_SOURCE_NONE		0	/* none since the module was loaded */
+#define SYSGENID_SOURCE_VMGENID		1	/* ACPI VM generation id */
+#define SYSGENID_SOURCE_VMFORK		2	/* the kernel's vmfork notifier alone */
+#define SYSGENID_SOURCE_SOFTWARE	3	/* a trigger */
+
+/* Features. */
+#define SYSGENID_FEATURE_CALLS		0x1 /* commands 0x10 to 0x15 */
+#define SYSGENID_FEATURE_TRUTHFUL	0x2 /* calls compare a hardware id */
+#define SYSGENID_FEATURE_EXACT		0x4 /* /dev/sysgenid-hw can be mapped */
+
+#define SYSGENID_PAGE_MAGIC	0x44494753	/* "SGID" in memory, little endian */
+
+/*
+ * The counter page. Beyond the first four bytes it is valid only if @magic is
+ * right (older drivers have zeros there), and only up to @size bytes.
+ *
+ * @generation: the one word that counts; a load-acquire suffices.
+ * @size: bytes of this layout that are valid, 64 at present.
+ * @seq: odd while @source and @time change. Read it, them, and it again; after
+ *	8 tries ask SYSGENID_GET.
+ * @features: SYSGENID_FEATURE_*; constant while the module is loaded.
+ * @source: SYSGENID_SOURCE_* of the last generation.
+ * @time: when it was published, CLOCK_BOOTTIME nanoseconds of the initial time
+ *	namespace; 0: none since the module was loaded.
+ * @no_id: zero for ever: stands for both ids where there is no hardware page.
+ */
+struct sysgenid_page {
+	__u32 generation;
+	__u32 magic;
+	__u32 size;
+	__u32 seq;
+	__aligned_u64 features;
+	__aligned_u64 time;
+	__u32 source;
+	__u32 reserved[3];
+	__aligned_u64 no_id[2];
+};
+
+/*
+ * The record, at the start of the second page of /dev/sysgenid-hw.
+ *
+ * @id: the hardware id that the current generation belongs to.
+ * @hw_offset: where the 16 bytes of the hardware id are in the hardware page.
+ * @size: bytes of this layout that are valid, 24 at present.
+ */
+struct sysgenid_record {
+	__aligned_u64 id[2];
+	__u32 hw_offset;
+	__u32 size;
+};
+
+#define SYSGENID_IOCTL	0xE4
+
+/*
+ * The three old commands take their argument by value.
+ *
+ * SYSGENID_SET_WATCHER_TRACKING: 1 makes the open file a tracked watcher, 0
+ *	ends it. EBADF without write access (*); EDQUOT when this user, or all
+ *	unprivileged users together, track too many (*); ENOMEM.
+ * SYSGENID_WAIT_WATCHERS: sleeps until no tracked watcher is outdated; the
+ *	argument is a timeout in milliseconds, 0 is none. ETIME at the timeout;
+ *	EINTR when this open file itself has not confirmed the current
+ *	generation (at entry or at the end), or on a signal.
+ * SYSGENID_TRIGGER_GEN_UPDATE: publishes max(argument, current + 1), unsigned
+ *	(*). EACCES without CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE in the
+ *	initial user namespace (*); EINVAL for more than 32 bits (*). It brings
+ *	no entropy: clones of one snapshot may go on to draw equal random bytes.
+ */
+#define SYSGENID_SET_WATCHER_TRACKING	_IO(SYSGENID_IOCTL, 1)
+#define SYSGENID_WAIT_WATCHERS		_IO(SYSGENID_IOCTL, 2)
+#define SYSGENID_TRIGGER_GEN_UPDATE	_IO(SYSGENID_IOCTL, 3)
+
+/*
+ * The others take a struct whose first member is its size as the caller knows
+ * it; the size in the command number is not looked at. A struct that is shorter
+ * than the first version: EINVAL; longer than the module knows: E2BIG, unless
+ * the rest is zero. On success @size comes back as the part that the module
+ * filled in. Unknown flags and reserved members that are not zero: EINVAL. Any
+ * of them: EFAULT.
+ */
+
+/* About the open file. */
+#define SYSGENID_GET_TRACKED		0x1
+#define SYSGENID_GET_OUTDATED		0x2
+#define SYSGENID_GET_UNKNOWN		0x4 /* declared so, and not confirmed since */
+/* About the system. */
+#define SYSGENID_GET_RESEED_FAILED	0x8 /* kernel RNG could not be reseeded */
+
+/*
+ * SYSGENID_GET: the current generation and what there is to know about it.
+ * Never sleeps for a generation. All members but @size come back.
+ *
+ * @flags: SYSGENID_GET_*; outdated is told of an untracked open file, too.
+ * @sources: mask of (1 << SYSGENID_SOURCE_*) that are live.
+ * @confirmed: the generation that this open file confirmed or declared last.
+ * @watchers, @outdated: tracked watchers, and how many of them are outdated.
+ */
+struct sysgenid_get_args {
+	__u32 size;
+	__u32 generation;
+	__u32 flags;
+	__u32 source;
+	__u32 sources;
+	__u32 confirmed;
+	__u32 watchers;
+	__u32 outdated;
+	__aligned_u64 features;
+	__aligned_u64 time;
+};
+
+/*
+ * SYSGENID_WAIT_GENERATION: sleeps until no tracked watcher of @generation is
+ * outdated. ESTALE if another generation is current, at entry or by then;
+ * EDEADLK if this open file is itself tracked and outdated; ETIME at the
+ * timeout; EINTR on a signal (never restarted). With ESTALE, EDEADLK and ETIME,
+ * too, @current_generation and @outdated come back.
+ *
+ * @generation: in: whose watchers.
+ * @timeout_ns: in: nanoseconds; 0 looks and returns at once (ETIME if some are
+ *	outdated), negative is no timeout.
+ * @current_generation: out: the current generation.
+ * @outdated: out: how many watchers are outdated.
+ */
+struct sysgenid_wait_args {
+	__u32 size;
+	__u32 generation;
+	__s64 timeout_ns;
+	__u32 current_generation;
+	__u32 outdated;
+};
+
+#define SYSGENID_LIST_MAX		256
+/* In sysgenid_list_args.flags: tracked watchers that are not outdated, too. */
+#define SYSGENID_LIST_ALL		0x1
+/* In sysgenid_watcher.flags. */
+#define SYSGENID_WATCHER_OUTDATED	0x1
+#define SYSGENID_WATCHER_UNKNOWN	0x2
+
+/*
+ * A watcher in a list. Who it is was noted when it last was tracked or
+ * confirmed.
+ *
+ * @pid: of the process, in the caller's pid namespace; 0 if the process is
+ *	dead or not visible there.
+ * @confirmed: the generation that it last confirmed or declared.
+ * @start_time: of the process, CLOCK_BOOTTIME nanoseconds of the initial time
+ *	namespace: with @pid, and whatever became of it, names one process.
+ * @cgroup_id: of its cgroup (v2): the inode number of the cgroup's folder; 0 if
+ *	the kernel has no cgroups.
+ * @comm: its name, ends with a 0.
+ */
+struct sysgenid_watcher {
+	__s32 pid;
+	__u32 confirmed;
+	__aligned_u64 start_time;
+	__aligned_u64 cgroup_id;
+	__u32 flags;
+	__u32 reserved;
+	char comm[16];
+};
+
+/*
+ * SYSGENID_LIST_WATCHERS: tracked watchers that are outdated, or all. Who has
+ * neither CAP_SYS_ADMIN nor CAP_SYS_PTRACE in the initial user namespace gets
+ * only those charged to the same user. EINVAL for a @count of 0 or more than
+ * SYSGENID_LIST_MAX, or an @entry_size below the first version's. EINTR;
+ * ENOMEM.
+ *
+ * @flags: in: SYSGENID_LIST_*
+ * @cursor: in: 0, or what the last call returned; out: where to go on, 0 at
+ *	the end. Watchers that come or go meanwhile may be missed.
+ * @entries: in: address of @count entries.
+ * @entry_size: in: bytes from one entry to the next; the module fills in what
+ *	it knows and clears the rest.
+ * @count: in: entries there is room for; out: entries filled in. May be 0
+ *	with a @cursor to go on from.
+ * @generation: out: the generation the answer is about.
+ * @outdated: out: outdated watchers in all, visible or not.
+ */
+struct sysgenid_list_args {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 cursor;
+	__aligned_u64 entries;
+	__u32 entry_size;
+	__u32 count;
+	__u32 generation;
+	__u32 outdated;
+};
+
+#define SYSGENID_ENTROPY_MAX	512
+
+/*
+ * SYSGENID_TRIGGER: if the current generation is @expected, mixes the entropy
+ * into the kernel RNG, reseeds it, publishes the next generation and confirms
+ * it for this open file; else does nothing. So an agent and the hardware that
+ * report one restore make one generation. Permission as for
+ * SYSGENID_TRIGGER_GEN_UPDATE. EINVAL for an @entropy_len above
+ * SYSGENID_ENTROPY_MAX; ENOMEM. Without entropy clones of one snapshot may go on
+ * to draw equal random bytes.
+ *
+ * @flags: in: 0.
+ * @expected: in: the generation that the caller knows.
+ * @generation: out: the current generation.
+ * @entropy, @entropy_len: in: address and bytes of data that differ in each
+ *	clone.
+ * @published: out: 1 if this call made the generation.
+ */
+struct sysgenid_trigger_args {
+	__u32 size;
+	__u32 flags;
+	__u32 expected;
+	__u32 generation;
+	__aligned_u64 entropy;
+	__u32 entropy_len;
+	__u32 published;
+};
+
+/* In sysgenid_declare_args.flags: @generation is not known, and not looked at. */
+#define SYSGENID_DECLARE_UNKNOWN	0x1
+
+/*
+ * SYSGENID_DECLARE: what this program holds in memory is from @generation, not
+ * from the moment of the open. Only on an open file that has not been tracked,
+ * confirmed or declared before: EBUSY.
+ */
+struct sysgenid_declare_args {
+	__u32 size;
+	__u32 flags;
+	__u32 generation;
+	__u32 reserved;
+};
+
+/*
+ * SYSGENID_CONFIRM: as write(2) of @generation, but ESTALE if it is not the
+ * current one. Needs no write access: an open file without it is never tracked, so that
+ * all this does there is to make read and poll wait for the next generation.
+ */
+struct sysgenid_confirm_args {
+	__u32 size;
+	__u32 generation;
+};
+
+#define SYSGENID_GET		_IOWR(SYSGENID_IOCTL, 0x10, struct sysgenid_get_args)
+#define SYSGENID_WAIT_GENERATION _IOWR(SYSGENID_IOCTL, 0x11, struct sysgenid_wait_args)
+#define SYSGENID_LIST_WATCHERS	_IOWR(SYSGENID_IOCTL, 0x12, struct sysgenid_list_args)
+#define SYSGENID_TRIGGER	_IOWR(SYSGENID_IOCTL, 0x13, struct sysgenid_trigger_args)
+#define SYSGENID_DECLARE	_IOW(SYSGENID_IOCTL, 0x14, struct sysgenid_declare_args)
+#define SYSGENID_CONFIRM	_IOW(SYSGENID_IOCTL, 0x15, struct sysgenid_confirm_args)
+
+#endif /* SYSGENID_ABI_H */

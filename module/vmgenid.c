@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The ACPI VM_Gen_Counter device: find, map, compare, be notified.
+ *
+ * Its method ADDR gives the physical address of 16 bytes that the hypervisor
+ * changes whenever it resumes the machine as something else than it was: a
+ * clone, a rollback, a failover (Microsoft, "Virtual Machine Generation ID").
+ *
+ * No driver is registered for the device: the kernel's own may be bound to it,
+ * and a notify handler of ours works beside that one.
+ */
+#include <linux/acpi.h>
+#include <linux/io.h>
+#include <linux/ioport.h>
+#include <linux/moduleparam.h>
+#include <linux/string.h>
+
+#include "compat.h"
+#include "sysgenid.h"
+
+#define ID_SIZE 16
+/* Torn reads end when the hypervisor is done; a hostile one must not hold us. */
+#define READ_TRIES 64
+
+static char *hw_page = "auto";
+module_param(hw_page, charp, 0444);
+MODULE_PARM_DESC(hw_page, "Let /dev/sysgenid-hw map the page of the hardware id: auto (if nothing else is in it), force, off (default: auto)");
+
+/* QEMU, Hyper-V and others name the device by the first, Firecracker the second. */
+static char * const device_ids[] = { "VM_GEN_COUNTER", "VMGENCTR" };
+
+static acpi_handle device;
+static phys_addr_t address;
+static void *mapping;		/* of the whole page */
+static const u64 *hardware_id;	/* in it; NULL: no device */
+static int page_error = -ENODEV;
+static bool notified;
+
+static acpi_status found(acpi_handle handle, u32 level, void *context, void **result)
+{
+	if (device && device != handle)
+		pr_warn("more than one VM generation id: using the first\n");
+	else
+		device = handle;
+	return AE_OK;
+}
+
+static const char *find_address(void)
+{
+	struct acpi_buffer buffer = { ACPI_ALLOCATE_BUFFER, NULL };
+	union acpi_object *obj;
+	const char *why = NULL;
+	acpi_status status;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(device_ids); i++)
+		acpi_get_devices(device_ids[i], found, NULL, NULL);
+	if (!device)
+		return "no VM generation id (ACPI VM_Gen_Counter) here";
+
+	status = acpi_evaluate_object(device, "ADDR", NULL, &buffer);
+	if (ACPI_FAILURE(status))
+		return "the ACPI method ADDR of the VM generation id fails";
+
+	obj = buffer.pointer;
+	if (!obj || obj->type != ACPI_TYPE_PACKAGE || obj->package.count != 2 ||
+	    obj->package.elements[0].type != ACPI_TYPE_INTEGER ||
+	    obj->package.elements[1].type != ACPI_TYPE_INTEGER) {
+		why = "the ACPI method ADDR of the VM generation id does not return two integers";
+	} else {
+		address = obj->package.elements[0].integer.value |
+			  obj->package.elements[1].integer.value << 32;
+		if (!address || !IS_ALIGNED(address, sizeof(u64)) ||
+		    offset_in_page(address) + ID_SIZE > PAGE_SIZE)
+			why = "the VM generation id is at address 0, unaligned, or across pages";
+		else if (region_intersects(address, ID_SIZE, IORESOURCE_SYSTEM_RAM,
+					   IORES_DESC_NONE) != REGION_DISJOINT)
+			why = "the VM generation id is in memory that the kernel uses";
+	}
+	ACPI_FREE(buffer.pointer);
+	return why;
+}
+
+/* May user space see the page? Other data in it would leak. */
+static int check_page(void)
+{
+	size_t offset = offset_in_page(address);
+
+	if (!strcmp(hw_page, "off"))
+		return -ENODEV;
+	/* A mapping of user space is an encrypted one: it would show ciphertext. */
+	if (sysgenid_memory_encrypted())
+		return -EOPNOTSUPP;
+	if (!strcmp(hw_page, "force"))
+		return 0;
+	if (memchr_inv(mapping, 0, offset) ||
+	    memchr_inv(mapping + offset + ID_SIZE, 0, PAGE_SIZE - offset - ID_SIZE))
+		return -EBUSY;
+	return 0;
+}
+
+/* Return: NULL, or why there is no usable hardware id. */
+const char *sysgenid_vmgenid_init(void)
+{
+	const char *why = find_address();
+	u64 id[2];
+
+	if (why)
+		return why;
+
+	/* Decrypted where memory is encrypted: the hypervisor writes it. */
+	mapping = memremap(address & PAGE_MASK, PAGE_SIZE, MEMREMAP_WB | MEMREMAP_DEC);
+	if (!mapping)
+		return "the VM generation id cannot be mapped";
+	hardware_id = mapping + offset_in_page(address);
+
+	sysgenid_vmgenid_read(id);
+	memcpy(sysgenid.record->id, id, sizeof(id));
+	sysgenid.record->hw_offset = offset_in_page(address);
+	sysgenid.record->size = sizeof(*sysgenid.record);
+	sysgenid_reseed_mix(id, sizeof(id));
+
+	page_error = check_page();
+	sysgenid.sources |= BIT(SYSGENID_SOURCE_VMGENID);
+	return NULL;
+}
+
+/*
+ * ACPICA runs this before the handler of the in-tree driver, and in a context of
+ * its own: comparing is left to the work.
+ */
+static void notify(acpi_handle handle, u32 event, void *context)
+{
+	sysgenid_compare_soon();
+}
+
+void sysgenid_vmgenid_start(void)
+{
+	acpi_status status;
+
+	if (!hardware_id)
+		return;
+	status = acpi_install_notify_handler(device, ACPI_DEVICE_NOTIFY, notify, NULL);
+	notified = ACPI_SUCCESS(status);
+	if (!notified)
+		pr_warn("no notifications of the VM generation id: sleeping programs learn late\n");
+}
+
+/* No handler runs when this returns. */
+void sysgenid_vmgenid_stop(void)
+{
+	if (notified)
+		acpi_remove_notify_handler(device, ACPI_DEVICE_NOTIFY, notify);
+}
+
+void sysgenid_vmgenid_exit(void)
+{
+	if (mapping)
+		memunmap(mapping);
+}
+
+bool sysgenid_vmgenid_present(void)
+{
+	return hardware_id;
+}
+
+/*
+ * sysgenid_vmgenid_moved - does the hardware id differ from the recorded one?
+ *
+ * Without the lock "yes" may be wrong (a publisher is between the halves of the
+ * record). "No" is right: the generation of that id is then visible to loads
+ * that follow.
+ */
+bool sysgenid_vmgenid_moved(void)
+{
+	const u64 *id = sysgenid.record->id;
+	u64 recorded[2];
+
+	if (!hardware_id)
+		return false;
+	recorded[0] = READ_ONCE(id[0]);
+	recorded[1] = READ_ONCE(id[1]);
+	smp_rmb();	/* pairs with the smp_wmb() in store() */
+	return READ_ONCE(hardware_id[0]) != recorded[0] ||
+	       READ_ONCE(hardware_id[1]) != recorded[1];
+}
+
+/*
+ * sysgenid_vmgenid_read - the hardware id as it is now
+ *
+ * Reads until two reads agree: the machine may be stopped between two halves,
+ * and a torn id would become a generation of its own. Return: false if there is
+ * no device.
+ */
+bool sysgenid_vmgenid_read(u64 id[2])
+{
+	u64 again[2];
+	int tries;
+
+	if (!hardware_id)
+		return false;
+	again[0] = READ_ONCE(hardware_id[0]);
+	again[1] = READ_ONCE(hardware_id[1]);
+	for (tries = 0; tries < READ_TRIES; tries++) {
+		id[0] = again[0];
+		id[1] = again[1];
+		again[0] = READ_ONCE(hardware_id[0]);
+		again[1] = READ_ONCE(hardware_id[1]);
+		if (id[0] == again[0] && id[1] == again[1])
+			break;
+	}
+	return true;
+}
+
+/*
+ * sysgenid_vmgenid_page - the page that /dev/sysgenid-hw maps
+ *
+ * Return: 0, or why not: -ENODEV, -EBUSY, -EOPNOTSUPP (see sysgenid/abi.h).
+ */
+int sysgenid_vmgenid_page(unsigned long *pfn)
+{
+	*pfn = PHYS_PFN(address);
+	return page_error;
+}
