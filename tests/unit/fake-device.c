@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+/* Linked to sysgenidctl: a machine whose state FAKE names. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fake.h"
+
+static bool publish(int timeout_ms)
+{
+	/* Whoever waits a whole day gets what he waits for. */
+	if (timeout_ms < 0 || timeout_ms > 86400000)
+		fake_publish();
+	return false;
+}
+
+/* Somebody is faster between the reading and the trigger. */
+static void busy(enum fake_call call)
+{
+	static int ioctls;
+
+	if (call == FAKE_IOCTL && ++ioctls == 3)
+		fake_publish();
+}
+
+static __attribute__((constructor)) void start(void)
+{
+	const char *state = getenv("FAKE");
+
+	fake_start();
+	fake.asleep = publish;
+	fake.about.features = 7;
+	fake.about.time = 12345678901;
+	fake.about.source = SYSGENID_SOURCE_VMGENID;
+	fake.about.sources = 1 << SYSGENID_SOURCE_VMGENID |
+			     1 << SYSGENID_SOURCE_SOFTWARE;
+	fake.watchers = 300;
+	fake.outdated = 2;
+	if (!state)
+		return;
+	if (!strcmp(state, "none"))
+		fake.open_errno = ENOENT;
+	else if (!strcmp(state, "stranger"))
+		fake.stranger_errno = ENOTTY, fake.stranger = true;
+	else if (!strcmp(state, "unreadable"))
+		fake.open_errno = EACCES;
+	else if (!strcmp(state, "sandbox"))
+		fake.open_errno = EPERM;
+	else if (!strcmp(state, "user"))
+		fake.open_rw_errno = fake.hw_open_errno = fake.capable_errno =
+			EACCES;
+	else if (!strcmp(state, "unseeded"))
+		fake.about.flags = SYSGENID_GET_RESEED_FAILED;
+	else if (!strcmp(state, "busy"))
+		fake.before = busy;
+	else if (!strcmp(state, "old"))
+		memset(&fake.page->magic, 0, 8), fake.old_driver = true;
+	else
+		abort();
+}

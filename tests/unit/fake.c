@@ -1,0 +1,501 @@
+// SPDX-License-Identifier: MIT
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fake.h"
+
+#define PAGE 4096
+#define MAX_FD 64
+
+/* The linker makes these names. */
+int __real_open(const char *path, int flags, ...);
+int __real_fstat(int fd, struct stat *st);
+int __real_ioctl(int fd, unsigned long command, ...);
+void *__real_mmap(void *addr, size_t len, int prot, int flags, int fd,
+		  off_t offset);
+int __real_munmap(void *addr, size_t len);
+int __real_poll(struct pollfd *fds, nfds_t n, int timeout);
+ssize_t __real_write(int fd, const void *buf, size_t len);
+int __real_close(int fd);
+void *__real_calloc(size_t n, size_t size);
+void __real_free(void *p);
+pid_t __real_getpid(void);
+int __real_clock_gettime(clockid_t clock, struct timespec *ts);
+
+struct fake fake;
+
+static struct open_file {
+	bool used;
+	bool hw;
+	bool writable;
+	bool tracked;
+	bool declared;
+	uint32_t confirmed;
+} files[MAX_FD];
+
+static int counter_memory = -1, hw_memory = -1;
+static void *handles[16];
+
+static void *memory(int *fd, size_t pages)
+{
+	void *p;
+
+	*fd = memfd_create("fake", MFD_CLOEXEC);
+	if (*fd < 0 || ftruncate(*fd, (off_t)(pages * PAGE)))
+		abort();
+	p = __real_mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED,
+			*fd, 0);
+	if (p == MAP_FAILED)
+		abort();
+	return p;
+}
+
+void fake_start(void)
+{
+	char *hw;
+
+	memset(&fake, 0, sizeof(fake));
+	memset(files, 0, sizeof(files));
+	fake.page = memory(&counter_memory, 1);
+	hw = memory(&hw_memory, 2);
+	fake.hardware_id = (uint64_t *)(void *)(hw + FAKE_HW_OFFSET);
+	fake.record = (struct sysgenid_record *)(void *)(hw + PAGE);
+
+	fake.page->generation = 5;
+	fake.page->magic = SYSGENID_PAGE_MAGIC;
+	fake.page->size = sizeof(*fake.page);
+	fake.hardware_id[0] = fake.record->id[0] = 0x1111111111111111;
+	fake.hardware_id[1] = fake.record->id[1] = 0x2222222222222222;
+	fake.record->hw_offset = FAKE_HW_OFFSET;
+	fake.record->size = sizeof(*fake.record);
+	fake.pid = 100;
+	fake.on = true;
+}
+
+void fake_publish(void)
+{
+	fake.page->generation++;
+}
+
+uint32_t fake_confirmed(int fd)
+{
+	return files[fd].confirmed;
+}
+
+bool fake_tracked(int fd)
+{
+	return files[fd].tracked;
+}
+
+bool fake_writable(int fd)
+{
+	return files[fd].writable;
+}
+
+bool fake_is_clean(void)
+{
+	return !fake.open_files && !fake.mappings && !fake.allocations;
+}
+
+static struct open_file *file(int fd)
+{
+	if (!fake.on || fd < 0 || fd >= MAX_FD || !files[fd].used)
+		return NULL;
+	return &files[fd];
+}
+
+/* True if this is the call that has to fail; errno is set. */
+static bool fails(enum fake_call call, bool hw)
+{
+	if (fake.before)
+		fake.before(call);
+	fake.count[call]++;
+	if (++fake.calls != fake.fail_at)
+		return false;
+	fake.failed = true;
+	fake.failed_at_hw = hw;
+	fake.failed_call = call;
+	errno = fake.fail_errno;
+	return true;
+}
+
+static int error(int e)
+{
+	errno = e;
+	return -1;
+}
+
+static int open_fake(bool hw, int flags)
+{
+	bool writes = (flags & O_ACCMODE) != O_RDONLY;
+	int fd;
+
+	if (fails(FAKE_OPEN, hw))
+		return -1;
+	if ((flags & (O_CLOEXEC | O_NONBLOCK)) != (O_CLOEXEC | O_NONBLOCK)) {
+		fprintf(stderr, "fake: opened without O_CLOEXEC, O_NONBLOCK\n");
+		abort();
+	}
+	if (hw ? fake.hw_open_errno : fake.open_errno)
+		return error(hw ? fake.hw_open_errno : fake.open_errno);
+	if (writes && fake.open_rw_errno)
+		return error(fake.open_rw_errno);
+	fd = __real_open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fd >= MAX_FD)
+		abort();
+	files[fd] = (struct open_file){
+		.used = true,
+		.hw = hw,
+		.writable = writes,
+		.confirmed = fake.page->generation,
+	};
+	fake.open_files++;
+	return fd;
+}
+
+int __wrap_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...)
+{
+	mode_t mode = 0;
+	va_list args;
+
+	if (fake.on && !strcmp(path, FAKE_PATH))
+		return open_fake(false, flags);
+	if (fake.on && !strcmp(path, FAKE_HW_PATH))
+		return open_fake(true, flags);
+	if (fake.on && !strncmp(path, "/dev/sysgenid", 13))
+		return open_fake(path[13] == '-', flags);
+	if (flags & O_CREAT) {
+		va_start(args, flags);
+		mode = (mode_t)va_arg(args, unsigned int);
+		va_end(args);
+	}
+	return __real_open(path, flags, mode);
+}
+
+int __wrap_fstat(int fd, struct stat *st);
+int __wrap_fstat(int fd, struct stat *st)
+{
+	struct open_file *f = file(fd);
+
+	if (!f)
+		return __real_fstat(fd, st);
+	if (fails(FAKE_FSTAT, f->hw))
+		return -1;
+	memset(st, 0, sizeof(*st));
+	st->st_mode = fake.not_char_device ? S_IFREG : S_IFCHR;
+	return 0;
+}
+
+static int do_get(struct open_file *f, struct sysgenid_get_args *get)
+{
+	*get = fake.about;
+	get->size = sizeof(*get);
+	get->generation = fake.page->generation;
+	get->confirmed = f->confirmed;
+	get->watchers = fake.watchers;
+	get->outdated = fake.outdated;
+	return 0;
+}
+
+/* Another generation is EINVAL for write(2), ESTALE for the command. */
+static int do_confirm(struct open_file *f, uint32_t generation, int other)
+{
+	if (generation != fake.page->generation)
+		return error(other);
+	f->confirmed = generation;
+	return 0;
+}
+
+static int do_wait(struct sysgenid_wait_args *wait)
+{
+	fake.waited = *wait;
+	wait->current_generation = fake.page->generation;
+	wait->outdated = fake.outdated;
+	if (wait->generation != fake.page->generation)
+		return error(ESTALE);
+	return fake.outdated ? error(ETIME) : 0;
+}
+
+static int do_list(struct sysgenid_list_args *list)
+{
+	uint32_t all = list->flags & SYSGENID_LIST_ALL ? fake.watchers :
+							 fake.outdated;
+	uint32_t n = 0;
+
+	if (list->flags & ~(uint32_t)SYSGENID_LIST_ALL)
+		return error(EINVAL);
+	if (!list->count || list->count > SYSGENID_LIST_MAX ||
+	    list->entry_size < sizeof(struct sysgenid_watcher))
+		return error(EINVAL);
+	while (n < list->count && list->cursor < all) {
+		char *at = (char *)(uintptr_t)list->entries +
+			   (size_t)n * list->entry_size;
+		struct sysgenid_watcher w = {
+			.pid = (int)list->cursor + 1000,
+			.confirmed = fake.page->generation,
+			.comm = "na\"m\033",
+		};
+
+		if (list->cursor < fake.outdated) {
+			w.flags = SYSGENID_WATCHER_OUTDATED;
+			w.confirmed--;
+		}
+		memset(at, 0, list->entry_size);
+		memcpy(at, &w, sizeof(w));
+		list->cursor++;
+		n++;
+	}
+	if (list->cursor == all)
+		list->cursor = 0;
+	list->count = n;
+	list->generation = fake.page->generation;
+	list->outdated = fake.outdated;
+	return 0;
+}
+
+static int do_trigger(struct open_file *f, struct sysgenid_trigger_args *trigger)
+{
+	if (fake.capable_errno)
+		return error(fake.capable_errno);
+	if (trigger->entropy_len > SYSGENID_ENTROPY_MAX)
+		return error(EINVAL);
+	trigger->published = trigger->expected == fake.page->generation;
+	if (trigger->published) {
+		memcpy(fake.entropy, (void *)(uintptr_t)trigger->entropy,
+		       trigger->entropy_len);
+		fake.entropy_len = trigger->entropy_len;
+		fake_publish();
+		f->confirmed = fake.page->generation;
+	}
+	trigger->generation = fake.page->generation;
+	return 0;
+}
+
+static int do_track(struct open_file *f, uintptr_t on)
+{
+	if (on > 1)
+		return error(EINVAL);
+	if (!fake.old_driver && !f->writable)
+		return error(EBADF);
+	f->tracked = on;
+	return 0;
+}
+
+static int do_declare(struct open_file *f, const struct sysgenid_declare_args *d)
+{
+	if (d->flags & ~(uint32_t)SYSGENID_DECLARE_UNKNOWN)
+		return error(EINVAL);
+	if (f->declared || f->tracked)
+		return error(EBUSY);
+	f->declared = true;
+	fake.declared = *d;
+	return 0;
+}
+
+int __wrap_ioctl(int fd, unsigned long command, ...);
+int __wrap_ioctl(int fd, unsigned long command, ...)
+{
+	struct open_file *f = file(fd);
+	va_list args;
+	void *arg;
+
+	va_start(args, command);
+	arg = va_arg(args, void *);
+	va_end(args);
+	if (!f)
+		return __real_ioctl(fd, command, arg);
+	if (fails(FAKE_IOCTL, f->hw))
+		return -1;
+	if (fake.stranger)
+		return error(fake.stranger_errno);
+	if (fake.ioctl_positive)
+		return fake.ioctl_positive;
+	if (command == SYSGENID_SET_WATCHER_TRACKING)
+		return do_track(f, (uintptr_t)arg);
+	if (fake.old_driver)
+		return error(EINVAL);
+	switch (command) {
+	case SYSGENID_GET:
+		return do_get(f, arg);
+	case SYSGENID_WAIT_GENERATION:
+		return do_wait(arg);
+	case SYSGENID_LIST_WATCHERS:
+		return do_list(arg);
+	case SYSGENID_TRIGGER:
+		return do_trigger(f, arg);
+	case SYSGENID_DECLARE:
+		return do_declare(f, arg);
+	case SYSGENID_CONFIRM:
+		return do_confirm(f,
+				  ((struct sysgenid_confirm_args *)arg)->generation,
+				  ESTALE);
+	default:
+		return error(EINVAL);
+	}
+}
+
+void *__wrap_mmap(void *addr, size_t len, int prot, int flags, int fd,
+		  off_t offset);
+void *__wrap_mmap(void *addr, size_t len, int prot, int flags, int fd,
+		  off_t offset)
+{
+	struct open_file *f = file(fd);
+	void *p;
+
+	if (!f)
+		return __real_mmap(addr, len, prot, flags, fd, offset);
+	if (fails(FAKE_MMAP, f->hw))
+		return MAP_FAILED;
+	if (prot != PROT_READ || flags != MAP_SHARED || len != PAGE ||
+	    (!f->hw && offset)) {
+		errno = EINVAL;
+		return MAP_FAILED;
+	}
+	p = __real_mmap(addr, len, prot, flags,
+			f->hw ? hw_memory : counter_memory, offset);
+	if (p == MAP_FAILED)
+		abort();
+	fake.mappings++;
+	return p;
+}
+
+int __wrap_munmap(void *addr, size_t len);
+int __wrap_munmap(void *addr, size_t len)
+{
+	if (fake.on)
+		fake.mappings--;
+	return __real_munmap(addr, len);
+}
+
+static bool readable(int fd)
+{
+	return files[fd].confirmed != fake.page->generation;
+}
+
+int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout);
+int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout)
+{
+	if (!fake.on || (n && !file(fds->fd)))
+		return __real_poll(fds, n, timeout);
+	if (fails(FAKE_POLL, false))
+		return -1;
+	fds->revents = 0;
+	if (!n || !readable(fds->fd)) {
+		if (fake.asleep && fake.asleep(timeout))
+			return error(EINTR);
+		if (timeout < 0 && (!n || !readable(fds->fd))) {
+			fprintf(stderr, "fake: poll would sleep for ever\n");
+			abort();
+		}
+		if (!n || !readable(fds->fd)) {
+			fake.now_ns += (int64_t)timeout * 1000000;
+			return 0;
+		}
+	}
+	fds->revents = POLLIN;
+	return 1;
+}
+
+ssize_t __wrap_write(int fd, const void *buf, size_t len);
+ssize_t __wrap_write(int fd, const void *buf, size_t len)
+{
+	struct open_file *f = file(fd);
+	uint32_t generation;
+
+	if (!f)
+		return __real_write(fd, buf, len);
+	if (fails(FAKE_WRITE, f->hw))
+		return -1;
+	if (!f->writable)
+		return error(EBADF);
+	if (len != sizeof(generation))
+		return error(ENOBUFS);
+	memcpy(&generation, buf, sizeof(generation));
+	return do_confirm(f, generation, EINVAL) ? -1 : (ssize_t)len;
+}
+
+int __wrap_close(int fd);
+int __wrap_close(int fd)
+{
+	struct open_file *f = file(fd);
+
+	if (f) {
+		f->used = false;
+		fake.open_files--;
+		/* As an interrupted close(2) does, which closes all the same. */
+		__real_close(fd);
+		return error(EINTR);
+	}
+	return __real_close(fd);
+}
+
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size)
+{
+	void *p;
+
+	if (!fake.on)
+		return __real_calloc(n, size);
+	if (fails(FAKE_CALLOC, false))
+		return NULL;
+	p = __real_calloc(n, size);
+	for (size_t i = 0; i < sizeof(handles) / sizeof(*handles); i++) {
+		if (!handles[i]) {
+			handles[i] = p;
+			fake.allocations++;
+			return p;
+		}
+	}
+	abort();
+}
+
+void __wrap_free(void *p);
+void __wrap_free(void *p)
+{
+	for (size_t i = 0; p && i < sizeof(handles) / sizeof(*handles); i++) {
+		if (handles[i] == p) {
+			handles[i] = NULL;
+			fake.allocations--;
+		}
+	}
+	__real_free(p);
+}
+
+pid_t __wrap_getpid(void);
+pid_t __wrap_getpid(void)
+{
+	return fake.on && fake.pid ? fake.pid : __real_getpid();
+}
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *ts);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *ts)
+{
+	if (!fake.on)
+		return __real_clock_gettime(clock, ts);
+	ts->tv_sec = fake.now_ns / 1000000000;
+	ts->tv_nsec = fake.now_ns % 1000000000;
+	/* Time never stands still. */
+	fake.now_ns++;
+	return 0;
+}
+
+/* What the calls are named where off_t is made 64 bits wide. */
+int __wrap_open64(const char *path, int flags, ...)
+	__attribute__((alias("__wrap_open")));
+int __wrap_fstat64(int fd, struct stat *st)
+	__attribute__((alias("__wrap_fstat")));
+void *__wrap_mmap64(void *addr, size_t len, int prot, int flags, int fd,
+		    off_t offset) __attribute__((alias("__wrap_mmap")));

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A kernel that fits in a test: the linker (--wrap) sends the library's system
+ * calls here. It keeps the promises of <sysgenid/abi.h>, counts what is open,
+ * and fails when told to.
+ */
+#ifndef FAKE_H
+#define FAKE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sysgenid.h>
+
+#define FAKE_PATH	"/fake/sysgenid"
+#define FAKE_HW_PATH	"/fake/sysgenid-hw"
+#define FAKE_HW_OFFSET	72
+
+enum fake_call {
+	FAKE_OPEN,
+	FAKE_FSTAT,
+	FAKE_IOCTL,
+	FAKE_MMAP,
+	FAKE_POLL,
+	FAKE_WRITE,
+	FAKE_CALLOC,
+	FAKE_CALLS,
+};
+
+struct fake {
+	/* What the kernel is like. */
+	bool on;
+	bool old_driver;
+	bool stranger;		/* answers ioctl(2) with stranger_errno */
+	int stranger_errno;
+	int open_errno;		/* of any open of the node */
+	int open_rw_errno;	/* of an open for writing */
+	int hw_open_errno;
+	bool not_char_device;
+	int ioctl_positive;	/* what a broken driver might return */
+	int capable_errno;	/* of a trigger */
+	uint32_t watchers;	/* of others, in lists and counts */
+	uint32_t outdated;
+
+	/* What it holds. */
+	struct sysgenid_page *page;
+	uint64_t *hardware_id;
+	struct sysgenid_record *record;
+	int64_t now_ns;
+	int pid;
+	struct sysgenid_get_args about;
+	unsigned char entropy[SYSGENID_ENTROPY_MAX];
+	uint32_t entropy_len;
+	struct sysgenid_wait_args waited;	/* as it came in */
+	struct sysgenid_declare_args declared;
+
+	/* Called before each call, when the call would otherwise be done. */
+	void (*before)(enum fake_call call);
+	/* Called when poll would sleep; true: a signal came. */
+	bool (*asleep)(int timeout_ms);
+
+	/* The call with this number (from 1) fails, if any. */
+	unsigned int fail_at;
+	int fail_errno;
+	bool failed;
+	bool failed_at_hw;
+	enum fake_call failed_call;
+
+	/* What was done. */
+	unsigned int calls;
+	unsigned int count[FAKE_CALLS];
+	int open_files;
+	int mappings;
+	int allocations;
+};
+
+extern struct fake fake;
+
+/* A current module, exact, at generation 5. */
+void fake_start(void);
+void fake_publish(void);
+/* The state of the open file. */
+uint32_t fake_confirmed(int fd);
+bool fake_tracked(int fd);
+bool fake_writable(int fd);
+/* All files, mappings and memory given back. */
+bool fake_is_clean(void);
+
+#endif /* FAKE_H */

@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: MIT
+/* What sysgenid_open() makes of each kind of driver, and what it leaves behind. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../../lib/internal.h"
+#include "fake.h"
+#include "suite.h"
+
+static struct sysgenid *opened(void)
+{
+	struct sysgenid *g = NULL;
+
+	ck_assert_int_eq(sysgenid_open_at(&g, FAKE_PATH, FAKE_HW_PATH, 0), 0);
+	ck_assert_ptr_nonnull(g);
+	return g;
+}
+
+static void closed(struct sysgenid *g)
+{
+	errno = EXDEV;
+	sysgenid_close(g);
+	ck_assert_int_eq(errno, EXDEV);
+	ck_assert(fake_is_clean());
+}
+
+static void open_gives(int expected)
+{
+	struct sysgenid *g = (struct sysgenid *)&open_gives;
+
+	ck_assert_int_eq(sysgenid_open_at(&g, FAKE_PATH, FAKE_HW_PATH, 0),
+			 expected);
+	ck_assert_ptr_null(g);
+	ck_assert(fake_is_clean());
+}
+
+static void assert_counter_mode(const struct sysgenid *g)
+{
+	const struct sysgenid_view *v = sysgenid_get_view(g);
+	/* The page, as mapped by the library. */
+	const char *page = (const char *)v->generation;
+
+	ck_assert(!sysgenid_is_exact(g));
+	ck_assert_ptr_eq(v->hardware_id, v->recorded_id);
+	ck_assert_ptr_eq((const char *)v->hardware_id,
+			 page + offsetof(struct sysgenid_page, no_id));
+	ck_assert(!sysgenid_changed(v, fake.page->generation));
+	ck_assert(sysgenid_changed(v, fake.page->generation + 1));
+}
+
+START_TEST(exact)
+{
+	struct sysgenid *g = opened();
+	const struct sysgenid_view *v = sysgenid_get_view(g);
+
+	ck_assert(sysgenid_is_exact(g));
+	ck_assert(fake_writable(sysgenid_get_fd(g)));
+	ck_assert_int_eq(fake.open_files, 2);
+	ck_assert_int_eq(fake.mappings, 3);
+	ck_assert(!sysgenid_changed(v, 5));
+	fake.hardware_id[1]++;
+	ck_assert(sysgenid_changed(v, 5));
+	fake_publish();
+	fake.record->id[1]++;
+	ck_assert(sysgenid_changed(v, 5));
+	ck_assert(!sysgenid_changed(v, 6));
+	closed(g);
+}
+END_TEST
+
+START_TEST(default_paths)
+{
+	struct sysgenid *g;
+
+	ck_assert_int_eq(sysgenid_open(&g, 0), 0);
+	ck_assert(sysgenid_is_exact(g));
+	closed(g);
+}
+END_TEST
+
+START_TEST(no_hardware_page)
+{
+	static const int errors[] = { ENOENT, EACCES, EPERM,
+				      ENODEV, EBUSY,  EOPNOTSUPP };
+
+	for (size_t i = 0; i < sizeof(errors) / sizeof(*errors); i++) {
+		struct sysgenid *g;
+
+		fake.hw_open_errno = errors[i];
+		g = opened();
+		assert_counter_mode(g);
+		ck_assert_int_eq(fake.mappings, 1);
+		closed(g);
+	}
+}
+END_TEST
+
+/* An offset beyond the page would be read far from it. */
+START_TEST(senseless_record)
+{
+	static const struct {
+		uint32_t offset, size;
+		bool exact;
+	} cases[] = {
+		{ 0, 24, true },	   { 4080, 24, true },
+		{ 4080, 64, true },	   { 4088, 24, false },
+		{ 4096, 24, false },	   { 4, 24, false },
+		{ 0xfffffff8, 24, false }, { 0, 23, false },
+		{ 0, 0, false },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct sysgenid *g;
+
+		fake.record->hw_offset = cases[i].offset;
+		fake.record->size = cases[i].size;
+		g = opened();
+		ck_assert_int_eq(sysgenid_is_exact(g), cases[i].exact);
+		if (!cases[i].exact)
+			assert_counter_mode(g);
+		closed(g);
+	}
+}
+END_TEST
+
+START_TEST(read_only)
+{
+	static const int errors[] = { EACCES, EPERM, EROFS };
+
+	for (size_t i = 0; i < sizeof(errors) / sizeof(*errors); i++) {
+		struct sysgenid *g;
+
+		fake.open_rw_errno = errors[i];
+		g = opened();
+		ck_assert(!fake_writable(sysgenid_get_fd(g)));
+		ck_assert_int_eq(sysgenid_track(g, true), -EACCES);
+		closed(g);
+	}
+	fake.open_rw_errno = EMFILE;
+	open_gives(-EMFILE);
+}
+END_TEST
+
+START_TEST(not_openable)
+{
+	static const struct {
+		int error, expected;
+	} cases[] = {
+		{ ENOENT, -ENOENT }, { EACCES, -EACCES }, { EPERM, -EPERM },
+		{ ENXIO, -ENODEV },  { ENODEV, -ENODEV }, { ENOMEM, -ENOMEM },
+		{ EISDIR, -ENODEV }, { EMFILE, -EMFILE },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		fake.open_errno = cases[i].error;
+		open_gives(cases[i].expected);
+	}
+}
+END_TEST
+
+START_TEST(strangers)
+{
+	fake.not_char_device = true;
+	open_gives(-ENODEV);
+	fake.not_char_device = false;
+
+	fake.stranger = true;
+	fake.stranger_errno = ENOTTY;
+	open_gives(-ENODEV);
+	fake.stranger_errno = EINVAL;
+	open_gives(-ENODEV);
+	/* A sandbox that forbids ioctl(2) is no reason to blame the device. */
+	fake.stranger_errno = EPERM;
+	open_gives(-EPERM);
+	fake.stranger = false;
+
+	fake.ioctl_positive = 1;
+	open_gives(-ENODEV);
+	fake.ioctl_positive = 0;
+
+	fake.page->magic++;
+	open_gives(-ENODEV);
+	fake.page->magic--;
+	fake.page->size--;
+	open_gives(-ENODEV);
+}
+END_TEST
+
+static void become_old_driver(void)
+{
+	fake.old_driver = true;
+	fake.page->magic = 0;
+	fake.page->size = 0;
+}
+
+START_TEST(old_driver)
+{
+	struct sysgenid *g;
+	unsigned int opens;
+
+	become_old_driver();
+	g = opened();
+	assert_counter_mode(g);
+	opens = fake.count[FAKE_OPEN];
+	ck_assert_uint_eq(opens, 2);
+	ck_assert(!fake_tracked(sysgenid_get_fd(g)));
+	closed(g);
+}
+END_TEST
+
+/*
+ * Each call of an open fails once, in each kind of driver. What fails at the
+ * hardware page costs exactness, and nothing else.
+ */
+static void fail_everywhere(bool may_be_exact)
+{
+	unsigned int n, hardware = 0, other = 0;
+
+	for (n = 1;; n++) {
+		struct sysgenid *g = NULL;
+		int r;
+
+		fake.calls = 0;
+		fake.failed = false;
+		fake.fail_at = n;
+		fake.fail_errno = EIO;
+		r = sysgenid_open_at(&g, FAKE_PATH, FAKE_HW_PATH, 0);
+		if (!fake.failed) {
+			ck_assert_int_eq(r, 0);
+			closed(g);
+			break;
+		}
+		if (fake.failed_at_hw) {
+			hardware++;
+			ck_assert_int_eq(r, 0);
+			assert_counter_mode(g);
+			closed(g);
+			continue;
+		}
+		other++;
+		if (fake.failed_call == FAKE_CALLOC)
+			ck_assert_int_eq(r, -ENOMEM);
+		else if (fake.old_driver && fake.failed_call == FAKE_IOCTL &&
+			 r != -EIO)
+			ck_assert_int_eq(r, -ENODEV);
+		else
+			ck_assert_int_eq(r, -EIO);
+		ck_assert_ptr_null(g);
+		ck_assert(fake_is_clean());
+	}
+	fake.fail_at = 0;
+	/* calloc, open, fstat, ioctl, open, mmap */
+	ck_assert_uint_ge(other, 6);
+	/* open, fstat, mmap, mmap */
+	ck_assert_uint_eq(hardware, may_be_exact ? 4 : 0);
+}
+
+START_TEST(each_call_fails)
+{
+	fail_everywhere(true);
+	fake.open_rw_errno = EACCES;
+	fail_everywhere(true);
+	fake.open_rw_errno = 0;
+	become_old_driver();
+	fail_everywhere(false);
+}
+END_TEST
+
+START_TEST(many_handles)
+{
+	struct sysgenid *a = opened(), *b = opened();
+
+	ck_assert_int_ne(sysgenid_get_fd(a), sysgenid_get_fd(b));
+	sysgenid_close(a);
+	ck_assert(!sysgenid_changed(sysgenid_get_view(b), 5));
+	closed(b);
+}
+END_TEST
+
+START_TEST(child)
+{
+	struct sysgenid *g;
+	int status;
+	pid_t pid;
+
+	fake.pid = 0;
+	g = opened();
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (!pid) {
+		uint32_t generation;
+		bool ok = !sysgenid_changed(sysgenid_get_view(g), 5) &&
+			  sysgenid_changed(sysgenid_get_view(g), 4) &&
+			  sysgenid_read(g, &generation) == -ECHILD;
+
+		sysgenid_close(g);
+		ok = ok && fake_is_clean();
+		if (!sysgenid_open_at(&g, FAKE_PATH, FAKE_HW_PATH, 0))
+			ok = ok && !sysgenid_read(g, &generation);
+		_exit(ok ? 0 : 1);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	closed(g);
+}
+END_TEST
+
+/* Any system call but that of the exit would kill it. */
+START_TEST(sandboxed_child)
+{
+	struct sysgenid *g = opened();
+	int status;
+	pid_t pid = fork();
+
+	ck_assert_int_ge(pid, 0);
+	if (!pid) {
+		const struct sysgenid_view *v = sysgenid_get_view(g);
+		bool ok = true;
+
+		if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT))
+			_exit(2);
+		for (int i = 0; i < 1000; i++)
+			ok = ok && !sysgenid_changed(v, 5) &&
+			     sysgenid_changed(v, 6);
+		syscall(SYS_exit, ok ? 0 : 1);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	closed(g);
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *tests[] = {
+		exact,	   default_paths, no_hardware_page, senseless_record,
+		read_only, not_openable,  strangers,	    old_driver,
+		child,	   many_handles,  each_call_fails,  sandboxed_child,
+	};
+
+	return RUN_TESTS("open", tests, fake_start);
+}

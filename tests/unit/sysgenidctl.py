@@ -1,0 +1,194 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""sysgenidctl: what it prints, and how it ends.
+
+usage: sysgenidctl.py SYSGENIDCTL SYSGENIDCTL_WITH_FAKE_DEVICE VERSION MAN_PAGE COMPLETION
+"""
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+REAL, FAKE, VERSION, PAGE, COMPLETION = sys.argv[1:]
+failures = 0
+cases = 0
+
+
+def check(what, right, detail=""):
+    global failures, cases
+    cases += 1
+    if not right:
+        failures += 1
+        print(f"FAIL: {what} {detail}")
+
+
+def run(*args, state=None, program=FAKE, stdin=b"", **more):
+    env = dict(os.environ)
+    if state:
+        env["FAKE"] = state
+    return subprocess.run([program, *args], input=stdin, env=env, timeout=20,
+                          stdout=more.pop("stdout", subprocess.PIPE),
+                          stderr=subprocess.PIPE)
+
+
+def expect(args, code, out=None, err=None, **more):
+    r = run(*args, **more)
+    what = " ".join([*args, str(more or "")])
+    check(what, r.returncode == code,
+          f"ended with {r.returncode}, not {code}: {r.stderr.decode()}")
+    if out is not None:
+        check(what, r.stdout.decode() == out, f"printed {r.stdout.decode()!r}")
+    text = r.stderr.decode()
+    check(what, text.count("\n") <= 1, f"more than one line: {text!r}")
+    if err is None:
+        check(what, not text, f"complained: {text!r}")
+    else:
+        check(what, err in text, f"{err!r} is not in {text!r}")
+    return r.stdout.decode()
+
+
+def expect_json(args, code=0, err=None, **more):
+    lines = expect([*args, "--json"], code, err=err, **more).splitlines()
+    return [json.loads(line) for line in lines]
+
+
+# Without a device of any kind.
+expect(["--version"], 0, f"sysgenidctl {VERSION}\n", program=REAL)
+text = expect(["--help"], 0, program=REAL)
+check("help has every command",
+      all(f"sysgenidctl {c}" in text
+          for c in ("get", "watch", "wait", "trigger", "watchers")))
+check("help goes for a command, too",
+      expect(["wait", "--help"], 0, program=REAL) == text)
+page = open(PAGE, encoding="utf-8").read()
+for option in set(re.findall(r"--([a-z]+)", text)):
+    check("man page", f"Fl -{option}" in page or f"| -{option}" in page,
+          f"does not have --{option}")
+for wrong in ([], ["frobnicate"], ["get", "now"], ["get", "--frobnicate"],
+              ["wait", "--seen"], ["wait", "--seen", "-1"],
+              ["wait", "--seen", "4294967296"], ["wait", "--seen", "5x"],
+              ["wait", "--seen", ""], ["wait", "--timeout", "soon"],
+              ["wait", "--timeout", "-1"], ["wait", "--timeout", "1e99"],
+              ["wait", "--timeout", "nan"], ["watch", "--count", "x"],
+              ["trigger", "--expected", "x"], ["watchers", "x"]):
+    expect(wrong, 2, "", "sysgenidctl: ", program=REAL)
+if not os.path.exists("/dev/sysgenid"):
+    expect(["get"], 3, "", "modprobe sysgenid", program=REAL)
+
+def completed(*words):
+    """What bash offers for the last word."""
+    script = ('source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); '
+              '_sysgenidctl; printf "%s\n" "${COMPREPLY[@]}"')
+    out = subprocess.run(["bash", "-c", script, COMPLETION, "sysgenidctl", *words],
+                         check=True, capture_output=True, text=True).stdout
+    return set(out.split())
+
+
+if shutil.which("bash"):
+    usage = {}
+    for line in text.splitlines():
+        found = re.match(r"  sysgenidctl ([a-z]+)", line)
+        if found:
+            usage[found[1]] = {f"--{o}" for o in re.findall(r"--([a-z]+)", line)}
+    check("completion", completed("") == set(usage) | {"--help", "--version"})
+    for command, options in usage.items():
+        check("completion", completed(command, "--") == options | {"--json"}, command)
+    check("completion", "/etc" in completed("trigger", "--entropy", "/et"))
+
+# No luck with the device.
+expect(["get"], 3, "", "modprobe sysgenid", state="none")
+expect(["get"], 3, "", "not a sysgenid device", state="stranger")
+expect(["get"], 4, "", "readable", state="unreadable")
+expect(["get"], 4, "", "DeviceAllow=", state="sandbox")
+
+# get
+expect(["get"], 0, "5\n")
+text = expect(["get", "--verbose"], 0)
+for line in ("generation  5", "source      vmgenid", "time        12.345 s after boot",
+             "sources     vmgenid software", "features    calls truthful exact",
+             "check       exact", "watchers    300, of them outdated 2"):
+    check("get --verbose", line in text.splitlines(), f"lacks {line!r}")
+check("get", "check       counter" in expect(["get", "--verbose"], 0, state="user"))
+check("get", "FAILED" in expect(["get", "--verbose"], 0, state="unseeded"))
+expect(["get"], 0, "5\n", state="old")
+check("get", "older" in expect(["get", "--verbose"], 0, state="old"))
+(got,) = expect_json(["get"])
+check("get --json", got == {
+    "generation": 5, "source": "vmgenid", "time_ns": 12345678901,
+    "sources": ["vmgenid", "software"],
+    "features": ["calls", "truthful", "exact"], "exact": True,
+    "writable": True, "old_driver": False, "reseed_failed": False,
+    "watchers": 300, "outdated": 2}, got)
+(got,) = expect_json(["get"], state="user")
+check("get --json", not got["exact"] and not got["writable"])
+with open("/dev/full", "w", encoding="ascii") as full:
+    check("a full disk", run("get", stdout=full).returncode == 1)
+
+# watch, wait
+expect(["watch", "--count", "3"], 0, "6\n7\n8\n")
+expect(["watch", "--count", "2", "--seen", "4"], 0, "5\n6\n")
+expect(["watch", "--count", "1"], 0, "6\n", state="old")
+got = expect_json(["watch", "--count", "2"])
+check("watch --json", [g["generation"] for g in got] == [6, 7] and
+      got[0]["source"] == "vmgenid" and got[0]["time_ns"] == 12345678901, got)
+expect(["wait"], 0, "6\n")
+expect(["wait", "--seen", "5"], 0, "6\n")
+expect(["wait", "--seen", "0x4"], 0, "5\n")
+expect(["wait", "--timeout", "0"], 5, "", "no new generation")
+expect(["wait", "--timeout", "2.5"], 5, "", "no new generation")
+expect(["wait", "--timeout", "1e-9"], 5, "", "no new generation")
+expect(["wait", "--timeout", "0", "--seen", "4"], 0, "5\n")
+check("wait --json", expect_json(["wait"]) == [{"generation": 6, "timed_out": False}])
+check("wait --json", expect_json(["wait", "--timeout", "1"], 5, "no new") ==
+      [{"generation": 5, "timed_out": True}])
+
+# trigger
+expect(["trigger"], 0, "6\n", "equal random bytes")
+expect(["trigger", "--entropy", "-"], 0, "6\n", stdin=b"x" * 512)
+expect(["trigger", "--entropy", "/dev/urandom"], 0, "6\n")
+expect(["trigger", "--entropy", "-"], 1, "", "longer than 512", stdin=b"x" * 513)
+expect(["trigger", "--entropy", "-"], 1, "", "empty")
+expect(["trigger", "--entropy", "/"], 1, "", "read")
+expect(["trigger", "--entropy", "/nonexistent"], 1, "", "No such file")
+with tempfile.NamedTemporaryFile() as f:
+    f.write(b"x" * 512)
+    f.flush()
+    expect(["trigger", "--entropy", f.name, "--expected", "5"], 0, "6\n")
+    f.write(b"x")
+    f.flush()
+    expect(["trigger", "--entropy", f.name], 1, "", "longer than 512")
+expect(["trigger", "--expected", "4", "--entropy", "-"], 0, "5\n", stdin=b"x")
+check("trigger --json", expect_json(["trigger", "--expected", "4"]) ==
+      [{"generation": 5, "published": False}])
+check("trigger --json", expect_json(["trigger", "--entropy", "-"], stdin=b"x") ==
+      [{"generation": 6, "published": True}])
+expect(["trigger", "--entropy", "-"], 0, "7\n", state="busy", stdin=b"x")
+expect(["trigger", "--entropy", "-", "--expected", "5"], 0, "6\n", stdin=b"x")
+expect(["trigger"], 4, "", "CAP_SYS_ADMIN", state="user")
+expect(["trigger"], 1, "", "older", state="old")
+
+# watchers
+text = expect(["watchers"], 0).splitlines()
+check("watchers", len(text) == 301 and text[0].split() ==
+      ["PID", "CONFIRMED", "STATE", "NAME"], text[:2])
+check("watchers", text[1].split() == ["1000", "4", "outdated", 'na"m?'], text[1])
+check("watchers", text[3].split() == ["1002", "5", "current", 'na"m?'], text[3])
+text = expect(["watchers", "--outdated"], 0).splitlines()
+check("watchers --outdated", len(text) == 3)
+(got,) = expect_json(["watchers"])
+check("watchers --json", got["generation"] == 5 and got["tracked"] == 300 and
+      got["outdated"] == 2 and len(got["watchers"]) == 300)
+check("watchers --json", got["watchers"][0] == {
+    "pid": 1000, "comm": 'na"m\x1b', "state": "outdated", "confirmed": 4,
+    "start_time_ns": 0, "cgroup_id": 0}, got["watchers"][0])
+check("watchers are all there", [w["pid"] for w in got["watchers"]] ==
+      list(range(1000, 1300)))
+(got,) = expect_json(["watchers", "--outdated"])
+check("watchers --outdated --json", len(got["watchers"]) == 2)
+expect(["watchers"], 1, "", "older", state="old")
+
+print(f"{cases} checks, {failures} failures")
+sys.exit(bool(failures) or cases < 100)

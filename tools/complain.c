@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+/* Failures: one line that says what to do, and an exit code. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "sysgenidctl.h"
+
+static int say(int code, const char *what, const char *advice)
+{
+	fprintf(stderr, "sysgenidctl: %s: %s\n", what, advice);
+	return code;
+}
+
+int complain(int error, const char *what)
+{
+	switch (error) {
+	case -EACCES:
+	case -EPERM:
+		return say(NOT_PERMITTED, what,
+			   "not permitted; try it as root");
+	case -EOPNOTSUPP:
+		return say(FAILED, what,
+			   "the driver of " SYSGENID_DEVICE
+			   " is an older one that cannot do this; load the sysgenid module in its place");
+	case -ETIMEDOUT:
+		return say(TIMED_OUT, what, "no new generation in this time");
+	default:
+		return say(FAILED, what, strerror(-error));
+	}
+}
+
+int complain_usage(const char *format, ...)
+{
+	va_list args;
+
+	fputs("sysgenidctl: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputs("; see \"sysgenidctl --help\"\n", stderr);
+	return USAGE;
+}
+
+int open_device(struct sysgenid **g)
+{
+	int r = sysgenid_open(g, 0);
+
+	switch (r) {
+	case 0:
+		return DONE;
+	case -ENOENT:
+		return say(NO_DEVICE, SYSGENID_DEVICE,
+			   "not there; is the module loaded? Try \"modprobe sysgenid\"");
+	case -ENODEV:
+		return say(NO_DEVICE, SYSGENID_DEVICE,
+			   "not a sysgenid device; look what \"ls -l " SYSGENID_DEVICE
+			   "\" and \"modprobe sysgenid\" say");
+	case -EACCES:
+		return say(NOT_PERMITTED, SYSGENID_DEVICE,
+			   "not readable for you; everybody should be able to read it: is the udev rule installed?");
+	case -EPERM:
+		return say(NOT_PERMITTED, SYSGENID_DEVICE,
+			   "kept from you by a container or sandbox; in a systemd unit add \"DeviceAllow=" SYSGENID_DEVICE
+			   " rw\"");
+	default:
+		return complain(r, SYSGENID_DEVICE);
+	}
+}

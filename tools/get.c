@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+/* sysgenidctl get: what the generation is, and what is known about it. */
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "sysgenidctl.h"
+
+static const char *const source_names[] = {
+	[SYSGENID_SOURCE_VMGENID] = "vmgenid",
+	[SYSGENID_SOURCE_VMFORK] = "vmfork",
+	[SYSGENID_SOURCE_SOFTWARE] = "software",
+};
+
+static const char *const feature_names[] = { "calls", "truthful", "exact" };
+
+/* Bit 0 of the sources is "none". */
+static uint64_t named_sources(const struct sysgenid_info *info)
+{
+	return info->sources & ~(1u << SYSGENID_SOURCE_NONE);
+}
+
+static const char *boolean(bool b)
+{
+	return b ? "true" : "false";
+}
+
+static void print_json(const struct sysgenid_info *info)
+{
+	printf("{\"generation\": %" PRIu32 ", \"source\": ", info->generation);
+	print_json_string(source_name(info->source));
+	printf(", \"time_ns\": %" PRIu64 ", \"sources\": ", info->time);
+	print_json_names(named_sources(info), source_names,
+			 ARRAY_SIZE(source_names));
+	printf(", \"features\": ");
+	print_json_names(info->features, feature_names,
+			 ARRAY_SIZE(feature_names));
+	printf(", \"exact\": %s, \"writable\": %s, \"old_driver\": %s",
+	       boolean(info->handle & SYSGENID_HANDLE_EXACT),
+	       boolean(info->handle & SYSGENID_HANDLE_WRITABLE),
+	       boolean(info->handle & SYSGENID_HANDLE_OLD_DRIVER));
+	printf(", \"reseed_failed\": %s",
+	       boolean(info->flags & SYSGENID_GET_RESEED_FAILED));
+	printf(", \"watchers\": %" PRIu32 ", \"outdated\": %" PRIu32 "}\n",
+	       info->watchers, info->outdated);
+}
+
+static void print_text(const struct sysgenid_info *info)
+{
+	printf("generation  %" PRIu32 "\n", info->generation);
+	if (info->handle & SYSGENID_HANDLE_OLD_DRIVER) {
+		puts("driver      an older one, which tells no more");
+		return;
+	}
+	printf("source      %s\n", source_name(info->source));
+	if (info->time)
+		printf("time        %" PRIu64 ".%03" PRIu64 " s after boot\n",
+		       info->time / 1000000000, info->time / 1000000 % 1000);
+	printf("sources     ");
+	print_names(named_sources(info), source_names,
+		    ARRAY_SIZE(source_names));
+	printf("features    ");
+	print_names(info->features, feature_names, ARRAY_SIZE(feature_names));
+	printf("check       %s\n",
+	       info->handle & SYSGENID_HANDLE_EXACT ? "exact" : "counter");
+	printf("watchers    %" PRIu32 ", of them outdated %" PRIu32 "\n",
+	       info->watchers, info->outdated);
+	if (info->flags & SYSGENID_GET_RESEED_FAILED)
+		puts("reseed      FAILED: the kernel's random bytes may be those of another clone");
+}
+
+int cmd_get(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ "verbose", no_argument, NULL, 'v' },
+		{ NULL, 0, NULL, 0 },
+	};
+	bool json = false, verbose = false;
+	struct sysgenid_info info;
+	struct sysgenid *g;
+	int c, r;
+
+	while ((c = getopt_long(argc, argv, "jv", options, NULL)) != -1) {
+		if (c == 'j')
+			json = true;
+		else if (c == 'v')
+			verbose = true;
+		else
+			return USAGE;
+	}
+	if (!no_operands(argc, argv))
+		return USAGE;
+	r = open_device(&g);
+	if (r)
+		return r;
+	r = sysgenid_get_info(g, &info, sizeof(info));
+	sysgenid_close(g);
+	if (r)
+		return complain(r, "get");
+	if (json)
+		print_json(&info);
+	else if (verbose)
+		print_text(&info);
+	else
+		printf("%" PRIu32 "\n", info.generation);
+	return flush_output();
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+/* sysgenidctl: the system generation, from the shell. */
+#include <stdio.h>
+#include <string.h>
+
+#include "sysgenidctl.h"
+
+/* The build says; by hand it may be left out. */
+#ifndef SYSGENID_VERSION
+#define SYSGENID_VERSION "(unknown version)"
+#endif
+
+static const struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+	{ "get", cmd_get },
+	{ "watch", cmd_watch },
+	{ "wait", cmd_wait },
+	{ "trigger", cmd_trigger },
+	{ "watchers", cmd_watchers },
+};
+
+static const char help[] =
+	"sysgenidctl: the system generation, which grows when this virtual machine\n"
+	"wakes as a clone of itself.\n"
+	"\n"
+	"  sysgenidctl get [--verbose]             print the generation\n"
+	"  sysgenidctl watch [--seen N] [--count N]\n"
+	"                                          print a line for each new generation\n"
+	"  sysgenidctl wait [--seen N] [--timeout SECONDS]\n"
+	"                                          sleep until there is a new generation\n"
+	"  sysgenidctl trigger [--expected N] [--entropy FILE]\n"
+	"                                          make a new generation\n"
+	"  sysgenidctl watchers [--outdated]       list the programs that are waited for\n"
+	"  sysgenidctl --help | --version\n"
+	"\n"
+	"Each command takes --json too. Exit codes: 0 done, 1 failed, 2 wrong usage,\n"
+	"3 no device, 4 not permitted, 5 time is up. More: man sysgenidctl\n";
+
+int main(int argc, char **argv)
+{
+	if (argc < 2)
+		return complain_usage("which command?");
+	for (int i = 1; i < argc && strcmp(argv[i], "--"); i++) {
+		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
+			fputs(help, stdout);
+			return flush_output();
+		}
+	}
+	if (!strcmp(argv[1], "--version")) {
+		puts("sysgenidctl " SYSGENID_VERSION);
+		return flush_output();
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (strcmp(argv[1], commands[i].name))
+			continue;
+		/* What getopt_long(3) puts before its complaints. */
+		argv[1] = argv[0];
+		return commands[i].run(argc - 1, argv + 1);
+	}
+	return complain_usage("there is no command \"%s\"", argv[1]);
+}
