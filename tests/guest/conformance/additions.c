@@ -1,0 +1,593 @@
+// SPDX-License-Identifier: MIT
+/* The commands 0x10 and above: what they do, and every errno. */
+#define _GNU_SOURCE
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "conformance.h"
+
+static void get_tells_all(void)
+{
+	struct timespec now;
+	struct sysgenid_get_args before, after;
+	int fd = open_rw();
+
+	EXPECT_EQ(0, get(fd, &before));
+	EXPECT_EQ(sizeof(before), before.size);
+	EXPECT_EQ(current_generation(), before.generation);
+	EXPECT_EQ(before.generation, before.confirmed);
+	EXPECT_EQ(0, before.flags & (SYSGENID_GET_TRACKED | SYSGENID_GET_OUTDATED |
+				     SYSGENID_GET_UNKNOWN));
+	EXPECT(before.features & SYSGENID_FEATURE_CALLS);
+	EXPECT(before.sources);
+
+	track(fd);
+	trigger();
+	EXPECT_EQ(0, get(fd, &after));
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	EXPECT_EQ(before.generation + 1, after.generation);
+	EXPECT_EQ(before.generation, after.confirmed);
+	EXPECT_EQ(SYSGENID_GET_TRACKED | SYSGENID_GET_OUTDATED, after.flags);
+	EXPECT_EQ(before.watchers + 1, after.watchers);
+	EXPECT_EQ(before.outdated + 1, after.outdated);
+	EXPECT_EQ(SYSGENID_SOURCE_SOFTWARE, after.source);
+	EXPECT(after.time > before.time);
+	EXPECT(after.time <= (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec);
+}
+
+/* Every struct: too short, too long, not there. */
+static void struct_sizes(void)
+{
+	static const struct {
+		unsigned long cmd;
+		uint32_t size;
+	} commands[] = {
+		{ SYSGENID_GET, sizeof(struct sysgenid_get_args) },
+		{ SYSGENID_WAIT_GENERATION, sizeof(struct sysgenid_wait_args) },
+		{ SYSGENID_LIST_WATCHERS, sizeof(struct sysgenid_list_args) },
+		{ SYSGENID_TRIGGER, sizeof(struct sysgenid_trigger_args) },
+		{ SYSGENID_DECLARE, sizeof(struct sysgenid_declare_args) },
+		{ SYSGENID_CONFIRM, sizeof(struct sysgenid_confirm_args) },
+	};
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), i;
+	unsigned char *big = calloc(1, 2 * page);
+	uint32_t *size = (uint32_t *)big;
+	int fd = open_rw();
+
+	for (i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
+		memset(big, 0, 2 * page);
+		EXPECT_ERR(EINVAL, ioctl(fd, commands[i].cmd, big));
+		*size = commands[i].size - 1;
+		EXPECT_ERR(EINVAL, ioctl(fd, commands[i].cmd, big));
+		*size = commands[i].size + 8;
+		big[commands[i].size] = 1;
+		EXPECT_ERR(E2BIG, ioctl(fd, commands[i].cmd, big));
+		*size = (uint32_t)page + 8;
+		EXPECT_ERR(E2BIG, ioctl(fd, commands[i].cmd, big));
+		EXPECT_ERR(EFAULT, ioctl(fd, commands[i].cmd, nowhere));
+	}
+}
+
+/* A program built for a later version asks for more than there is. */
+static void a_longer_struct_is_served(void)
+{
+	struct {
+		struct sysgenid_get_args get;
+		uint64_t later[4];
+	} big = { .get.size = sizeof(big) };
+	int fd = open_rw();
+
+	EXPECT_EQ(0, ioctl(fd, SYSGENID_GET, &big));
+	EXPECT_EQ(sizeof(big.get), big.get.size);
+	/* And its command number has the longer size in it. */
+	big.get.size = sizeof(big);
+	EXPECT_EQ(0, ioctl(fd, _IOC(_IOC_READ | _IOC_WRITE, SYSGENID_IOCTL, 0x10, sizeof(big)),
+			   &big));
+	EXPECT_EQ(current_generation(), big.get.generation);
+}
+
+static void read_only_memory_is_efault(void)
+{
+	struct sysgenid_get_args *answer = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+					   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint32_t before = current_generation();
+	int fd = open_rw();
+
+	answer->size = sizeof(*answer);
+	mprotect(answer, 4096, PROT_READ);
+	EXPECT_ERR(EFAULT, ioctl(fd, SYSGENID_GET, answer));
+
+	/* A trigger whose answer cannot be delivered does nothing. */
+	mprotect(answer, 4096, PROT_READ | PROT_WRITE);
+	memset(answer, 0, sizeof(struct sysgenid_trigger_args));
+	*(struct sysgenid_trigger_args *)answer = (struct sysgenid_trigger_args){
+		.size = sizeof(struct sysgenid_trigger_args), .expected = before,
+	};
+	mprotect(answer, 4096, PROT_READ);
+	EXPECT_ERR(EFAULT, ioctl(fd, SYSGENID_TRIGGER, answer));
+	EXPECT_EQ(before, current_generation());
+}
+
+static void confirm_without_write_access(void)
+{
+	struct sysgenid_confirm_args arg = { .size = sizeof(arg) };
+	int fd = open_ro();
+	uint32_t value;
+
+	trigger();
+	EXPECT(readable(fd));
+	arg.generation = current_generation() - 1;
+	EXPECT_ERR(ESTALE, ioctl(fd, SYSGENID_CONFIRM, &arg));
+	arg.generation++;
+	EXPECT_EQ(0, ioctl(fd, SYSGENID_CONFIRM, &arg));
+	EXPECT(!readable(fd));
+	EXPECT_ERR(EAGAIN, read(fd, &value, 4));
+}
+
+static void track_without_write_access(void)
+{
+	int fd = open_ro();
+
+	EXPECT_ERR(EBADF, ioctl(fd, SYSGENID_SET_WATCHER_TRACKING, 1));
+	EXPECT_ERR(EBADF, ioctl(fd, SYSGENID_SET_WATCHER_TRACKING, 0));
+}
+
+static int declare(int fd, uint32_t generation, uint32_t flags)
+{
+	struct sysgenid_declare_args arg = {
+		.size = sizeof(arg), .generation = generation, .flags = flags,
+	};
+
+	return ioctl(fd, SYSGENID_DECLARE, &arg);
+}
+
+static void declare_generation(void)
+{
+	struct sysgenid_declare_args bad = { .size = sizeof(bad), .reserved = 1 };
+	struct sysgenid_get_args answer;
+	int fd = open_rw();
+
+	trigger();
+	trigger();
+	EXPECT_ERR(EINVAL, declare(fd, 0, 2));
+	EXPECT_ERR(EINVAL, ioctl(fd, SYSGENID_DECLARE, &bad));
+
+	close(fd);
+	fd = open_rw();
+	EXPECT_EQ(0, declare(fd, current_generation() - 1, 0));
+	EXPECT(readable(fd));
+	EXPECT_EQ(0, get(fd, &answer));
+	EXPECT_EQ(answer.generation - 1, answer.confirmed);
+	EXPECT_EQ(SYSGENID_GET_OUTDATED, answer.flags);
+	EXPECT_ERR(EBUSY, declare(fd, current_generation(), 0));
+	track(fd);
+	EXPECT_EQ(0, get(fd, &answer));
+	EXPECT_EQ(1, answer.outdated);
+	confirm(fd);
+	EXPECT(!readable(fd));
+
+	/* The current one: nothing to adjust. */
+	close(fd);
+	fd = open_rw();
+	EXPECT_EQ(0, declare(fd, current_generation(), 0));
+	EXPECT(!readable(fd));
+}
+
+static void declare_unknown(void)
+{
+	struct sysgenid_get_args answer;
+	int fd = open_rw();
+
+	EXPECT_EQ(0, declare(fd, 0, SYSGENID_DECLARE_UNKNOWN));
+	EXPECT(readable(fd));
+	EXPECT_EQ(0, get(fd, &answer));
+	EXPECT_EQ(SYSGENID_GET_OUTDATED | SYSGENID_GET_UNKNOWN, answer.flags);
+	confirm(fd);
+	EXPECT_EQ(0, get(fd, &answer));
+	EXPECT_EQ(0, answer.flags);
+}
+
+static void declare_comes_first(void)
+{
+	int fd = open_rw();
+
+	track(fd);
+	EXPECT_ERR(EBUSY, declare(fd, 0, 0));
+	close(fd);
+	fd = open_rw();
+	confirm(fd);
+	EXPECT_ERR(EBUSY, declare(fd, 0, 0));
+}
+
+static void wait_generation_results(void)
+{
+	int watcher = open_rw(), overseer = open_rw();
+	struct sysgenid_wait_args answer;
+	double start;
+
+	track(watcher);
+	trigger();
+	uint32_t now = current_generation();
+
+	EXPECT_ERR(ESTALE, wait_generation(overseer, now - 1, -1, &answer));
+	EXPECT_EQ(now, answer.current_generation);
+	EXPECT_ERR(ESTALE, wait_generation(overseer, now + 1, 0, &answer));
+	EXPECT_ERR(EDEADLK, wait_generation(watcher, now, -1, &answer));
+	/* 0 looks; unlike the old command its own open file does not matter. */
+	EXPECT_ERR(ETIME, wait_generation(overseer, now, 0, &answer));
+	EXPECT_EQ(1, answer.outdated);
+	EXPECT_EQ(now, answer.current_generation);
+	start = seconds();
+	EXPECT_ERR(ETIME, wait_generation(overseer, now, 100000000, &answer));
+	EXPECT(seconds() - start > 0.099);
+	confirm(watcher);
+	EXPECT_EQ(0, wait_generation(overseer, now, -1, &answer));
+	EXPECT_EQ(0, answer.outdated);
+	EXPECT_EQ(0, wait_generation(overseer, now, 0, &answer));
+	EXPECT_EQ(0, wait_generation(overseer, now, INT64_MAX, &answer));
+}
+
+static void nothing(int signal)
+{
+	(void)signal;
+}
+
+static void wait_generation_is_interrupted(void)
+{
+	struct sigaction action = { .sa_handler = nothing, .sa_flags = SA_RESTART };
+	struct sysgenid_wait_args answer;
+	int watcher = open_rw();
+	pid_t parent = getpid();
+
+	sigaction(SIGUSR1, &action, NULL);
+	track(watcher);
+	trigger();
+	if (!fork()) {
+		sleep_ms(100);
+		kill(parent, SIGUSR1);
+		_exit(0);
+	}
+	EXPECT_ERR(EINTR, wait_generation(open_rw(), current_generation(), -1, &answer));
+}
+
+static void trigger_later(void *unused)
+{
+	(void)unused;
+	sleep_ms(100);
+	trigger();
+}
+
+static void wait_generation_ends_with_a_new_one(void)
+{
+	struct sysgenid_wait_args answer;
+	int watcher = open_rw(), overseer = open_rw();
+	uint32_t now;
+
+	track(watcher);
+	trigger();
+	now = current_generation();
+	if (!fork()) {
+		trigger_later(NULL);
+		_exit(0);
+	}
+	EXPECT_ERR(ESTALE, wait_generation(overseer, now, -1, &answer));
+	EXPECT_EQ(now + 1, answer.current_generation);
+}
+
+static int list(int fd, uint32_t flags, struct sysgenid_list_args *arg,
+		struct sysgenid_watcher *entries, uint32_t count)
+{
+	arg->size = sizeof(*arg);
+	arg->flags = flags;
+	arg->entries = (uintptr_t)entries;
+	arg->entry_size = sizeof(*entries);
+	arg->count = count;
+	return ioctl(fd, SYSGENID_LIST_WATCHERS, arg);
+}
+
+static void list_arguments(void)
+{
+	struct sysgenid_watcher entry;
+	struct sysgenid_list_args arg = { 0 };
+	int fd = open_rw(), watcher = open_rw();
+
+	track(watcher);
+	EXPECT_ERR(EINVAL, list(fd, 2, &arg, &entry, 1));
+	EXPECT_ERR(EINVAL, list(fd, 0, &arg, &entry, 0));
+	EXPECT_ERR(EINVAL, list(fd, 0, &arg, &entry, SYSGENID_LIST_MAX + 1));
+	EXPECT_ERR(EFAULT, list(fd, SYSGENID_LIST_ALL, &arg, nowhere, 1));
+	arg = (struct sysgenid_list_args){
+		.size = sizeof(arg), .entries = (uintptr_t)&entry, .count = 1,
+		.entry_size = sizeof(entry) - 1,
+	};
+	EXPECT_ERR(EINVAL, ioctl(fd, SYSGENID_LIST_WATCHERS, &arg));
+}
+
+static unsigned long long start_time(pid_t pid)
+{
+	unsigned long long ticks = 0;
+	char text[1024], path[64], *field;
+	int fd, i;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	fd = open(path, O_RDONLY);
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = 0;
+	field = strrchr(text, ')');
+	for (i = 0; field && i < 20; i++)
+		field = strchr(field + 1, ' ');
+	if (field)
+		ticks = strtoull(field, NULL, 10);
+	return ticks * (1000000000U / (unsigned int)sysconf(_SC_CLK_TCK));
+}
+
+static void list_names_the_laggard(void)
+{
+	struct sysgenid_watcher entries[4];
+	struct sysgenid_list_args arg = { 0 };
+	int fd = open_rw(), late, ready[2];
+	uint32_t before = current_generation();
+	struct stat cgroup;
+	char byte;
+	pid_t child;
+
+	EXPECT_EQ(0, pipe(ready));
+	child = fork();
+	if (!child) {
+		late = open_rw();
+		prctl(PR_SET_NAME, "laggard");
+		track(late);
+		EXPECT_EQ(1, write(ready[1], "", 1));
+		pause();
+	}
+	EXPECT_EQ(1, read(ready[0], &byte, 1));
+
+	/* Nobody is outdated yet. */
+	EXPECT_EQ(0, list(fd, 0, &arg, entries, 4));
+	EXPECT_EQ(0, arg.count);
+	EXPECT_EQ(0, arg.cursor);
+	EXPECT_EQ(0, list(fd, SYSGENID_LIST_ALL, &arg, entries, 4));
+	EXPECT_EQ(1, arg.count);
+	EXPECT_EQ(0, entries[0].flags);
+
+	trigger();
+	memset(entries, 0xff, sizeof(entries));
+	EXPECT_EQ(0, list(fd, 0, &arg, entries, 4));
+	EXPECT_EQ(1, arg.count);
+	EXPECT_EQ(1, arg.outdated);
+	EXPECT_EQ(before + 1, arg.generation);
+	EXPECT_EQ(child, entries[0].pid);
+	EXPECT_EQ(before, entries[0].confirmed);
+	EXPECT_EQ(SYSGENID_WATCHER_OUTDATED, entries[0].flags);
+	EXPECT(!strcmp(entries[0].comm, "laggard"));
+	/* stat(5) counts in ticks of 10 ms. */
+	EXPECT(entries[0].start_time - start_time(child) < 10000000);
+	if (!stat("/sys/fs/cgroup/cgroup.procs", &cgroup) && !stat("/sys/fs/cgroup", &cgroup))
+		EXPECT_EQ(cgroup.st_ino, entries[0].cgroup_id);
+
+	/* Dead, but its open file lives on in somebody else: not to be taken for a live one. */
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	EXPECT_EQ(0, list(fd, 0, &arg, entries, 4));
+	EXPECT_EQ(0, arg.count);
+}
+
+static void list_by_cursor(void)
+{
+	enum { WATCHERS = 700 };
+	struct sysgenid_watcher entries[SYSGENID_LIST_MAX];
+	struct sysgenid_list_args arg = { 0 };
+	struct rlimit limit = { 4096, 4096 };
+	int fd = open_rw(), i, seen = 0, calls = 0;
+
+	setrlimit(RLIMIT_NOFILE, &limit);
+	for (i = 0; i < WATCHERS; i++)
+		track(open_rw());
+	trigger();
+	do {
+		EXPECT_EQ(0, list(fd, 0, &arg, entries, SYSGENID_LIST_MAX));
+		seen += (int)arg.count;
+		calls++;
+	} while (arg.cursor && calls < 10);
+	EXPECT_EQ(WATCHERS, seen);
+	EXPECT_EQ(3, calls);
+	EXPECT_EQ(WATCHERS, arg.outdated);
+}
+
+/* An ordinary user sees his own only, and how many there are in all. */
+static void list_of_a_user(void)
+{
+	struct sysgenid_watcher entries[4];
+	struct sysgenid_list_args arg = { 0 };
+	int of_root = open_rw(), of_user = open_rw(), fd = open_ro();
+
+	track(of_root);
+	drop_to(65534);
+	track(of_user);
+	EXPECT_EQ(0, list(fd, SYSGENID_LIST_ALL, &arg, entries, 4));
+	EXPECT_EQ(1, arg.count);
+	EXPECT_EQ(getpid(), entries[0].pid);
+}
+
+static void list_in_a_pid_namespace(void)
+{
+	struct sysgenid_watcher entries[4];
+	struct sysgenid_list_args arg = { 0 };
+	int outside = open_rw();
+	pid_t child;
+	int status;
+
+	track(outside);
+	EXPECT_EQ(0, unshare(CLONE_NEWPID));
+	child = fork();
+	if (!child) {
+		int inside = open_rw();
+
+		track(inside);
+		EXPECT_EQ(0, list(inside, SYSGENID_LIST_ALL, &arg, entries, 4));
+		EXPECT_EQ(2, arg.count);
+		EXPECT_EQ(0, entries[0].pid);
+		EXPECT_EQ(1, entries[1].pid);
+		_exit(0);
+	}
+	waitpid(child, &status, 0);
+	EXPECT_EQ(0, status);
+}
+
+static int trigger_expecting(int fd, uint32_t expected, const void *entropy, uint32_t len,
+			     struct sysgenid_trigger_args *arg)
+{
+	*arg = (struct sysgenid_trigger_args){
+		.size = sizeof(*arg), .expected = expected,
+		.entropy = (uintptr_t)entropy, .entropy_len = len,
+	};
+	return ioctl(fd, SYSGENID_TRIGGER, arg);
+}
+
+static void trigger_with_entropy(void)
+{
+	uint32_t before = current_generation();
+	unsigned char entropy[SYSGENID_ENTROPY_MAX + 1] = { 1, 2, 3 };
+	struct sysgenid_trigger_args arg;
+	struct sysgenid_get_args answer;
+	int fd = open_rw(), other = open_rw();
+
+	track(fd);
+	EXPECT_EQ(0, trigger_expecting(fd, before, entropy, SYSGENID_ENTROPY_MAX, &arg));
+	EXPECT_EQ(before + 1, arg.generation);
+	EXPECT_EQ(1, arg.published);
+	/* Confirmed for the caller, not for others. */
+	EXPECT(!readable(fd));
+	EXPECT(readable(other));
+	EXPECT_EQ(0, get(fd, &answer));
+	EXPECT_EQ(0, answer.outdated);
+
+	/* Somebody was faster. */
+	EXPECT_EQ(0, trigger_expecting(other, before, entropy, 1, &arg));
+	EXPECT_EQ(before + 1, arg.generation);
+	EXPECT_EQ(0, arg.published);
+	EXPECT(readable(other));
+
+	EXPECT_ERR(EINVAL, trigger_expecting(fd, before + 1, entropy,
+					     SYSGENID_ENTROPY_MAX + 1, &arg));
+	EXPECT_ERR(EFAULT, trigger_expecting(fd, before + 1, nowhere, 16, &arg));
+	arg = (struct sysgenid_trigger_args){ .size = sizeof(arg), .flags = 1 };
+	EXPECT_ERR(EINVAL, ioctl(fd, SYSGENID_TRIGGER, &arg));
+	EXPECT_EQ(before + 1, current_generation());
+}
+
+static void trigger_of_a_user(void)
+{
+	uint32_t before = current_generation();
+	struct sysgenid_trigger_args arg;
+	int fd = open_rw();
+
+	drop_to(65534);
+	EXPECT_ERR(EACCES, trigger_expecting(fd, before, NULL, 0, &arg));
+	EXPECT_EQ(before, current_generation());
+}
+
+static void trigger_range(void)
+{
+	int fd = open_ro();
+
+	if (sizeof(long) == 4)
+		skip("a long has 32 bits");
+	EXPECT_ERR(EINVAL, ioctl(fd, SYSGENID_TRIGGER_GEN_UPDATE, (unsigned long)(1ULL << 32)));
+}
+
+static void counter_page_layout(void)
+{
+	const volatile struct sysgenid_page *page = (const volatile void *)map_counter();
+	struct sysgenid_get_args answer;
+	int fd = open_ro();
+
+	EXPECT_EQ(64, sizeof(*page));
+	EXPECT_EQ(48, offsetof(struct sysgenid_page, no_id));
+	trigger();
+	EXPECT_EQ(0, get(fd, &answer));
+	EXPECT_EQ(answer.generation, page->generation);
+	EXPECT_EQ(SYSGENID_PAGE_MAGIC, page->magic);
+	EXPECT_EQ(sizeof(*page), page->size);
+	EXPECT_EQ(0, page->seq & 1);
+	EXPECT_EQ(answer.features, page->features);
+	EXPECT_EQ(answer.source, page->source);
+	EXPECT(answer.time == page->time);
+	EXPECT(!page->no_id[0] && !page->no_id[1]);
+}
+
+static void hw_node(void)
+{
+	size_t size = (size_t)sysconf(_SC_PAGESIZE);
+	struct sysgenid_get_args answer;
+	const struct sysgenid_record *record;
+	const unsigned char *hw;
+	struct stat st;
+	int fd;
+
+	EXPECT_EQ(0, stat(SYSGENID_HW_DEVICE, &st));
+	EXPECT_EQ(0440, st.st_mode & 0777);
+	EXPECT_EQ(0, get(open_ro(), &answer));
+	fd = open(SYSGENID_HW_DEVICE, O_RDONLY);
+	if (!(answer.features & SYSGENID_FEATURE_EXACT)) {
+		EXPECT(fd < 0 && (errno == ENODEV || errno == EBUSY || errno == EOPNOTSUPP));
+		return;
+	}
+	EXPECT(fd >= 0);
+	EXPECT_ERR(EINVAL, mmap(NULL, 2 * size, PROT_READ, MAP_SHARED, fd, 0));
+	EXPECT_ERR(EINVAL, mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 2 * (off_t)size));
+	EXPECT_ERR(EINVAL, mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0));
+	EXPECT_ERR(EACCES, mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+	EXPECT_ERR(EPERM, mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0));
+	EXPECT_ERR(EPERM, mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED,
+			       open(SYSGENID_HW_DEVICE, O_RDWR), 0));
+	hw = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+	EXPECT(hw != MAP_FAILED);
+	record = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, (off_t)size);
+	EXPECT(record != MAP_FAILED);
+	EXPECT_EQ(sizeof(*record), record->size);
+	EXPECT(!memcmp(hw + record->hw_offset, record->id, sizeof(record->id)));
+	EXPECT_ERR(EACCES, mprotect((void *)hw, size, PROT_WRITE));
+	EXPECT_ERR(EACCES, mprotect((void *)record, size, PROT_EXEC));
+	/* A page that is dropped comes back. */
+	EXPECT_EQ(0, madvise((void *)record, size, MADV_DONTNEED));
+	EXPECT(!memcmp(hw + record->hw_offset, record->id, sizeof(record->id)));
+	drop_to(65534);
+	EXPECT_ERR(EACCES, open(SYSGENID_HW_DEVICE, O_RDONLY));
+}
+
+const struct test addition_tests[] = {
+	{ "additions: get", get_tells_all, true },
+	{ "additions: sizes of structs", struct_sizes, true },
+	{ "additions: a longer struct is served", a_longer_struct_is_served, true },
+	{ "additions: read-only memory", read_only_memory_is_efault, true },
+	{ "additions: confirm without write access", confirm_without_write_access, true },
+	{ "additions: track without write access", track_without_write_access, true },
+	{ "additions: declare", declare_generation, true },
+	{ "additions: declare unknown", declare_unknown, true },
+	{ "additions: declare comes first", declare_comes_first, true },
+	{ "additions: wait for a generation", wait_generation_results, true },
+	{ "additions: wait for a generation is interrupted", wait_generation_is_interrupted, true },
+	{ "additions: wait for a generation ends with a new one",
+	  wait_generation_ends_with_a_new_one, true },
+	{ "additions: arguments of list", list_arguments, true },
+	{ "additions: list names the laggard", list_names_the_laggard, true },
+	{ "additions: list by cursor", list_by_cursor, true },
+	{ "additions: list of a user", list_of_a_user, true },
+	{ "additions: list in a pid namespace", list_in_a_pid_namespace, true },
+	{ "additions: trigger with entropy", trigger_with_entropy, true },
+	{ "additions: trigger of a user", trigger_of_a_user, true },
+	{ "additions: range of the old trigger", trigger_range, true },
+	{ "additions: counter page", counter_page_layout, true },
+	{ "additions: hardware node", hw_node, true },
+	{ NULL, NULL, false },
+};

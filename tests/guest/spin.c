@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+/*
+ * spin [fifo PRIORITY | generation-first]: spins on the mapped check across a
+ * resume; generation-first is a check that loads the generation before the ids,
+ * with 20 ms in between: it is wrong, and must be seen to be. Says "ready", and
+ * ends with
+ *
+ *	checks N exact-stale N counter-stale N changed N
+ *
+ * checks: made after the hardware id was seen to be new, until the counter page
+ * was new too or a bound was reached. stale: of these, how many said
+ * "unchanged": by the exact check, and by the counter page alone. changed: how
+ * often a check said "changed" before the hardware id was new.
+ */
+#define _GNU_SOURCE
+#include <string.h>
+#include <time.h>
+
+#include <sysgenid.h>
+
+#include "hw.h"
+#include "realtime.h"
+
+enum { CHECKS_MOST = 20000000 };
+
+static bool generation_first(const struct sysgenid_view *v, uint32_t seen)
+{
+	uint32_t generation = __atomic_load_n(v->generation, __ATOMIC_ACQUIRE);
+
+	nanosleep(&(struct timespec){ 0, 20000000 }, NULL);
+	return generation != seen || v->recorded_id[0] != v->hardware_id[0] ||
+	       v->recorded_id[1] != v->hardware_id[1];
+}
+
+int main(int argc, char **argv)
+{
+	unsigned long checks = 0, exact_stale = 0, counter_stale = 0, early = 0;
+	unsigned long after_publish = 0;
+	const struct sysgenid_view *view;
+	bool wrong_order = argc > 1 && !strcmp(argv[1], "generation-first");
+	unsigned long after_most = wrong_order ? 2 : 10000;
+	struct sysgenid *g;
+	struct hw hw;
+
+	hw_open(&hw);
+	if (sysgenid_open(&g, 0) || !sysgenid_is_exact(g)) {
+		fputs("no exact check\n", stderr);
+		return 2;
+	}
+	view = sysgenid_get_view(g);
+	puts("ready");
+	fflush(stdout);
+	if (argc > 2 && !strcmp(argv[1], "fifo"))
+		be_realtime(argv[2]);
+	while (checks < CHECKS_MOST && after_publish < after_most) {
+		bool new = hw_new(&hw);
+		bool counter_old = hw.page->generation == hw.generation;
+		bool changed = wrong_order ? generation_first(view, hw.generation) :
+					     sysgenid_changed(view, hw.generation);
+
+		if (!new) {
+			/* The resume may lie between the two looks. */
+			early += changed && !hw_new(&hw);
+			continue;
+		}
+		checks++;
+		exact_stale += !changed;
+		counter_stale += counter_old;
+		after_publish += !counter_old;
+	}
+	printf("checks %lu exact-stale %lu counter-stale %lu changed %lu\n", checks, exact_stale,
+	       counter_stale, early);
+	return 0;
+}
