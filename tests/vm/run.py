@@ -1,0 +1,9 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Runs the VM tests; see README.md beside it."""
+
+import sys
+
+from vmlib.runner import main
+
+sys.exit(main())

@@ -1,0 +1,284 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Tests of the harness itself, without a VM: a harness that cannot fail proves nothing."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import os
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+import unittest
+import unittest.mock
+from collections.abc import Callable
+from pathlib import Path
+
+from vmlib import Timeout, build_module, cache, get_kernel, parallel, repo, wait_until
+from vmlib.children import Job, Outcome, run_jobs
+from vmlib.console import complaints
+from vmlib.control import Control, GuestError, encode
+from vmlib.initramfs import Newc
+from vmlib.limits import ToolError, run_tool
+
+
+class Folder(unittest.TestCase):
+    """A test with a folder of its own."""
+
+    def setUp(self) -> None:
+        holder = tempfile.TemporaryDirectory()
+        self.addCleanup(holder.cleanup)
+        self.folder = Path(holder.name)
+
+
+class CacheTest(Folder):
+    def setUp(self) -> None:
+        super().setUp()
+        before = os.environ.get("SYSGENID_CACHE")
+        os.environ["SYSGENID_CACHE"] = str(self.folder)
+
+        def restore() -> None:
+            os.environ.pop("SYSGENID_CACHE")
+            if before is not None:
+                os.environ["SYSGENID_CACHE"] = before
+
+        self.addCleanup(restore)
+        self.made = 0
+
+    def make(self, to: Path) -> list[str]:
+        self.made += 1
+        (to / "file").write_text("content", "ascii")
+        return ["file"]
+
+    def test_made_once(self) -> None:
+        path = cache.entry("kind", {"a": 1}, self.make)
+        self.assertEqual(path, cache.entry("kind", {"a": 1}, self.make))
+        self.assertEqual(self.made, 1)
+        self.assertNotEqual(path, cache.entry("kind", {"a": 2}, self.make))
+
+    def test_made_once_by_many(self) -> None:
+        def slow(to: Path) -> list[str]:
+            time.sleep(0.1)
+            return self.make(to)
+
+        parallel([lambda: cache.entry("kind", {}, slow)] * 4, workers=4)
+        self.assertEqual(self.made, 1)
+
+    def test_broken_is_made_anew(self) -> None:
+        path = cache.entry("kind", {}, self.make)
+        (path / "file").write_text("other", "ascii")
+        self.assertEqual((cache.entry("kind", {}, self.make) / "file").read_text("ascii"), "content")
+        (path / "file").unlink()
+        self.assertEqual((cache.entry("kind", {}, self.make) / "file").read_text("ascii"), "content")
+        (path / cache.MANIFEST).write_text("{", "ascii")
+        cache.entry("kind", {}, self.make)
+        self.assertEqual(self.made, 4)
+
+    def test_failure_leaves_nothing(self) -> None:
+        def fail(to: Path) -> list[str]:
+            self.make(to)
+            raise ToolError("no")
+
+        with self.assertRaises(ToolError):
+            cache.entry("kind", {}, fail)
+        self.assertEqual([*(self.folder / "kind").iterdir(), *(self.folder / "tmp").iterdir()], [])
+
+    def test_prune(self) -> None:
+        old, new = (cache.entry("kind", {"n": n}, self.make) for n in range(2))
+        long_ago = time.time() - 31 * 86400
+        os.utime(old, (long_ago, long_ago))
+        self.assertEqual(cache.prune(), [f"kind/{old.name}"])
+        self.assertFalse(old.exists())
+        self.assertTrue(new.exists())
+
+
+class LimitsTest(unittest.TestCase):
+    def test_says_what(self) -> None:
+        with self.assertRaisesRegex(Timeout, "^waited 0.05 s for godot$"):
+            wait_until(lambda: False, 0.05, "godot")
+        with self.assertRaisesRegex(Timeout, "^waited 0.1 s for a nap$"):
+            run_tool(["sleep", "10"], 0.1, "a nap")
+        with self.assertRaisesRegex(ToolError, "talk: exit status 3\nhello"):
+            run_tool(["sh", "-c", "echo hello; exit 3"], 5, "talk")
+
+
+class ParallelTest(unittest.TestCase):
+    def test_order_and_errors(self) -> None:
+        self.assertEqual(parallel([functools.partial(pow, n, 2) for n in range(5)]), [0, 1, 4, 9, 16])
+        with self.assertRaises(ZeroDivisionError):
+            parallel([lambda: 1, lambda: 1 // 0])
+
+
+class ControlTest(Folder):
+    def setUp(self) -> None:
+        super().setUp()
+        mine, self.guest = socket.socketpair()
+        self.addCleanup(self.guest.close)
+        self.control = Control(mine, self.folder / "log", "vm")
+        self.addCleanup(self.control.close)
+
+    def test_words(self) -> None:
+        self.assertEqual(encode("a b%\n\xe9"), b"a%20b%25%0a%c3%a9")
+        self.guest.sendall(b"<1 exit 3 5\n<2 o\n\n<2 ok 0 0\n\n")
+        reply = self.control.request("run", "x y", limit=5)
+        self.assertEqual((reply.status, reply.code, reply.body), ("exit", 3, b"<2 o\n"))
+        self.assertEqual(self.control.request("ping", limit=5).status, "ok")
+        self.assertEqual(self.guest.recv(100), b">1 9 run x%20y\n>2 4 ping\n")
+
+    def test_sync_skips_anything(self) -> None:
+        def answer() -> None:
+            token = self.guest.recv(1000).split()[-1]
+            self.guest.sendall(b"lf a reply\n<7 ok 0 3\nabc\n<9 ok 0 32\n" + token + b"\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        self.control.sync(5)
+        thread.join()
+
+    def test_wrong_and_late_and_gone(self) -> None:
+        with self.assertRaisesRegex(Timeout, "waited 0.05 s for vm to answer: ping"):
+            self.control.request("ping", limit=0.05)
+        self.guest.sendall(b"<99 ok 0 0\n\n")
+        with self.assertRaisesRegex(GuestError, "reply b'<99 ok 0 0' to request 2"):
+            self.control.request("ping", limit=5)
+        self.guest.close()
+        with self.assertRaisesRegex(GuestError, "the VM is gone"):
+            self.control.request("ping", limit=5)
+
+
+class ConsoleTest(Folder):
+    def look(self, text: str) -> list[str]:
+        path = self.folder / "console"
+        path.write_text(text, "utf-8")
+        return complaints(path)
+
+    def test_finds(self) -> None:
+        for line in (
+            "[    1.0] BUG: kernel NULL pointer dereference, address: 0000000000000000",
+            "[    1.0] kernel BUG at mm/slub.c:1!",
+            "[    1.0] WARNING: CPU: 0 PID: 1 at a.c:1 f+0x1/0x2",
+            "[    1.0] WARNING: possible circular locking dependency detected",
+            "[    1.0] Kernel panic - not syncing: x",
+            "[    1.0] INFO: task a:1 blocked for more than 120 seconds.",
+            "[    1.0] rcu: INFO: rcu_preempt self-detected stall on CPU",
+            "init: /dev/ttyS1: No such file or directory",
+        ):
+            self.assertEqual(len(self.look(f"fine\n{line}\nfine\n")), 1, line)
+
+    def test_leaves_alone(self) -> None:
+        self.assertEqual(self.look("[    1.0] Run /init as init process\n[    1.0] systemd-init: x\n"), [])
+
+
+class NewcTest(Folder):
+    def test_archive(self) -> None:
+        path = self.folder / "a.cpio"
+        with path.open("wb") as out:
+            archive = Newc(out)
+            archive.add("bin", 0o040755)
+            archive.add("bin/x", 0o100755, b"12345")
+            archive.add("bin/y", 0o120777, b"x")
+            archive.close()
+        run_tool(["busybox", "cpio", "-i", "-F", path], 10, "cpio", cwd=self.folder)
+        self.assertEqual((self.folder / "bin" / "y").read_bytes(), b"12345")
+        self.assertEqual((self.folder / "bin" / "x").stat().st_mode, 0o100755)
+
+
+Call = Callable[[Path], tuple[str, str]]
+
+
+class ChildrenTest(Folder):
+    def outcomes(self, *calls: Call, timeout: float = 10, slots: int = 2, cpus: int = 1) -> dict[str, Outcome]:
+        jobs = [Job(c.__name__, c, timeout, self.folder / c.__name__, cpus) for c in calls]
+        return {o.job.name: o for o in run_jobs(jobs, slots)}
+
+    def test_verdicts(self) -> None:
+        def fine(folder: Path) -> tuple[str, str]:
+            print("said")
+            return "ok", ""
+
+        def skips(folder: Path) -> tuple[str, str]:
+            return "skip", "why"
+
+        def fails(folder: Path) -> tuple[str, str]:
+            raise AssertionError("because")
+
+        def dies(folder: Path) -> tuple[str, str]:
+            os._exit(7)
+
+        found = self.outcomes(fine, skips, fails, dies)
+        self.assertEqual((found["fine"].verdict, found["fine"].output), ("ok", "said\n"))
+        self.assertEqual((found["skips"].verdict, found["skips"].reason), ("skip", "why"))
+        self.assertEqual((found["fails"].verdict, found["fails"].reason), ("FAIL", "AssertionError: because"))
+        self.assertIn("Traceback", found["fails"].output)
+        self.assertEqual(found["dies"].verdict, "FAIL")
+
+    def test_late_is_told(self) -> None:
+        def hangs(folder: Path) -> tuple[str, str]:
+            time.sleep(1000)
+            return "ok", ""
+
+        found = self.outcomes(hangs, timeout=0.2)
+        self.assertEqual((found["hangs"].verdict, found["hangs"].reason), ("FAIL", "Timeout: the test's 0.2 s are over"))
+        self.assertIn("time.sleep(1000)", found["hangs"].output)
+
+    @unittest.mock.patch("vmlib.children.GRACE", 0.5)
+    def test_deaf_is_killed_with_all_it_started(self) -> None:
+        def hangs(folder: Path) -> tuple[str, str]:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            run_tool(["sh", "-c", "echo $$ > pid; exec sleep 1000"], 1000, "for ever", cwd=folder)
+            return "ok", ""
+
+        found = self.outcomes(hangs, timeout=1)
+        self.assertEqual(found["hangs"].reason, "killed: did not end 0.5 s after its 1 s were over")
+        stat = Path("/proc", (self.folder / "hangs" / "pid").read_text("ascii").strip(), "stat")
+        wait_until(lambda: not stat.exists() or ") Z " in stat.read_text("ascii"), 5, "the sleeper to be dead")
+
+    def test_slots(self) -> None:
+        def one(folder: Path) -> tuple[str, str]:
+            time.sleep(0.3)
+            return "ok", ""
+
+        def two(folder: Path) -> tuple[str, str]:
+            time.sleep(0.3)
+            return "ok", ""
+
+        start = time.monotonic()
+        self.outcomes(one, two, cpus=2)
+        self.assertGreater(time.monotonic() - start, 0.6)
+
+
+class KernelsTest(unittest.TestCase):
+    def test_unknown(self) -> None:
+        with self.assertRaisesRegex(ToolError, "no kernel nemo in kernels.list; there are .*bookworm-cloud"):
+            get_kernel("nemo")
+
+
+class MutantTest(Folder):
+    def test_patch_must_apply(self) -> None:
+        patch = self.folder / "stale.patch"
+        patch.write_text("--- a/module/main.c\n+++ b/module/main.c\n@@ -1,1 +1,1 @@\n-no such line\n+x\n", "ascii")
+        with self.assertRaisesRegex(ToolError, "stale.patch does not apply"):
+            build_module(get_kernel("bookworm-cloud"), patch)
+
+    def test_warning_is_an_error(self) -> None:
+        old = (repo.MODULE / "compat.h").read_text("utf-8").splitlines(keepends=True)
+        diff = difflib.unified_diff(old, [*old, "static int unused;\n"], "a/module/compat.h", "b/module/compat.h")
+        patch = self.folder / "unused.patch"
+        patch.write_text("".join(diff), "utf-8")
+        with self.assertRaisesRegex(ToolError, "unused-variable"):
+            build_module(get_kernel("bookworm-cloud"), patch)
+
+
+def main() -> int:
+    result = unittest.TextTestRunner().run(unittest.defaultTestLoader.loadTestsFromName("__main__"))
+    failed = len(result.failures) + len(result.errors)
+    print(f"{result.testsRun - failed - len(result.skipped)} passed, {failed} failed, {len(result.skipped)} skipped")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: MIT
+"""Clones: exactly one new generation each, with different random bytes after it, and every kind of client learns."""
+
+import re
+import time
+from dataclasses import replace
+
+from vmlib import VM, Context, State, vmtest
+
+from test_smoke import generation
+
+PAIRS = 20
+KINDS = ("reader", "tracked", "epoll-level", "epoll-edge", "poll", "select", "mapped", "forked")
+
+
+def drawn(vm: VM) -> list[str]:
+    """What the two threads of rng drew, each at the moment it saw generation 1."""
+    return [vm.wait_output("rng", rf"^{how} 1 ([0-9a-f]{{64}})$", limit=20)[1] for how in ("read", "mapped")]
+
+
+def draws(t: Context, clones: int, patch: str | None = None) -> list[str]:
+    """All that clones of one snapshot draw when they learn; each of them is exactly one generation further."""
+    vm = t.boot(insmod="", patch=patch)
+    vm.spawn("rng", "rng")
+    vm.wait_output("rng", "^ready$", limit=20)
+    state = vm.snapshot()
+
+    def one() -> list[str]:
+        with t.cloned(state) as clone:
+            found = drawn(clone)
+            clone.run("sleep", "0.3")
+            assert generation(clone) == 1, "a second generation of one restore"
+            return found
+
+    return [text for found in t.parallel([one] * clones) for text in found]
+
+
+@vmtest(quick=True, cpus=2, timeout=180)
+def random_bytes_differ(t: Context) -> None:
+    found = draws(t, 2 * PAIRS)
+    assert len(set(found)) == 4 * PAIRS, "clones drew the same bytes after they learned of the new generation"
+
+
+@vmtest("bookworm-cloud", cpus=2, timeout=120)
+def random_bytes_differ_needs_the_order(t: Context) -> None:
+    """The control: a module that reseeds 50 ms after it publishes. (With an in-tree driver that one may reseed first.)"""
+    found = draws(t, 4, patch="reseed-late.patch")
+    assert len(set(found)) < len(found), f"the mutant was not caught: {found}"
+
+
+# Instructions are the clock then: clones that get no input run alike, to the bit. Else the kernel mixes the time of a
+# reseed into the key, and clones may differ although nothing that differs was mixed.
+DETERMINISTIC = ("-icount", "shift=0,sleep=off")
+
+
+def alone(clone: VM) -> list[str]:
+    """What a paused clone draws if nobody talks to it."""
+    clone.resume(sync=False)
+    time.sleep(0.7)
+    clone.control.sync(10)
+    found = drawn(clone)
+    clone.close()
+    return found
+
+
+@vmtest(timeout=120)
+def random_bytes_differ_by_the_id_alone(t: Context) -> None:
+    found = alike(t, None)
+    assert len(set(found)) == len(found), found
+
+
+@vmtest("bookworm-cloud", timeout=120)
+def random_bytes_differ_needs_the_mix(t: Context) -> None:
+    """The control: a module that reseeds, but does not mix the id."""
+    found = alike(t, "no-mix.patch")
+    assert len(set(found)) == 2, f"the mutant was not caught: {found}"
+
+
+def alike(t: Context, patch: str | None) -> list[str]:
+    vm = t.boot(insmod="", patch=patch, extra=DETERMINISTIC)
+    vm.spawn("rng", "rng")
+    vm.wait_output("rng", "^ready$", limit=20)
+    state = vm.snapshot()
+    return [text for _ in range(4) for text in alone(t.clone(state, paused=True))]
+
+
+@vmtest(quick=True, cpus=2, timeout=180)
+def every_client_learns(t: Context) -> None:
+    vm = t.boot(insmod="", smp=2)
+    vm.spawn("clients", "clients")
+    vm.wait_output("clients", "^ready", limit=20)
+    state = vm.snapshot()
+
+    def other() -> None:
+        with t.cloned(state) as clone:
+            for kind in KINDS:
+                clone.wait_output("clients", rf"^{kind} 1$", limit=20)
+            clone.run("sleep", "0.3")
+            said = clone.out("clients").out.split("\n")
+            for kind in KINDS:
+                count = sum(line.startswith(kind + " ") for line in said)
+                assert count == 1, f"{kind} spoke {count} times"
+
+    def same() -> None:
+        with t.cloned(state, "same") as clone:
+            clone.run("sleep", "0.5")
+            said = clone.out("clients").out
+            assert not re.search(r" 1$", said, re.M), said
+            assert generation(clone) == 0
+
+    for _ in range(5):
+        t.parallel([other, other, same])
+
+
+@vmtest(timeout=180)
+def twenty_restores_to_the_same_identity(t: Context) -> None:
+    vm = t.boot(insmod="")
+    state = vm.snapshot()
+    for _ in range(20):
+        with t.cloned(state, "same") as clone:
+            clone.run("sleep", "0.1")
+            assert generation(clone) == 0
+
+
+@vmtest(timeout=180)
+def chain_of_clones(t: Context) -> None:
+    """A clone of a clone of a clone: one generation each."""
+    vm = t.boot(insmod="")
+    for expected in range(1, 21):
+        state = vm.snapshot()
+        vm.close()
+        vm = t.clone(state)
+        state.discard()
+        assert generation(vm) == expected
+
+
+@vmtest()
+def silent_change(t: Context) -> None:
+    """A hypervisor that changes the id and notifies nobody, as Xen does: sleepers learn by the slow compare."""
+    vm = t.boot(insmod="compare_interval_ms=300", ram_file=True)
+    vm.spawn("clients", "clients")
+    vm.wait_output("clients", "^ready", limit=20)
+    vm.write_guid(bytes(range(16)))
+    for kind in KINDS:
+        vm.wait_output("clients", rf"^{kind} 1$", limit=20)
+    assert generation(vm) == 1
+
+
+@vmtest()
+def silent_change_without_the_slow_compare(t: Context) -> None:
+    """With an interval of 0 only a call notices; that is what the interval is for."""
+    vm = t.boot(insmod="compare_interval_ms=0", ram_file=True)
+    vm.spawn("clients", "clients")
+    vm.wait_output("clients", "^ready", limit=20)
+    vm.write_guid(bytes(range(16)))
+    vm.run("sleep", "1")
+    assert "reader 1" not in vm.out("clients").out
+    assert generation(vm) == 1
+    vm.wait_output("clients", "^reader 1$", limit=20)
+
+
+def torn(t: Context, patch: str) -> int:
+    """Half of the id is written while a call is between two looks at it (widened to 200 ms), then the other half."""
+    vm = t.boot(insmod="compare_interval_ms=0", patch=patch, ram_file=True)
+    vm.write_guid(bytes(range(8)))
+    vm.spawn("look", "cat", "/sys/class/misc/sysgenid/generation")
+    time.sleep(0.1)
+    vm.write_guid(bytes(range(8)), offset=8)
+    vm.wait("look")
+    return generation(vm)
+
+
+@vmtest("bookworm-cloud")
+def torn_id_is_one_generation(t: Context) -> None:
+    assert torn(t, "read-slowly.patch") == 1
+
+
+@vmtest("bookworm-cloud")
+def torn_id_needs_the_second_read(t: Context) -> None:
+    """The control: a module that believes the first read."""
+    assert torn(t, "read-once.patch") == 2
+
+
+@vmtest()
+def only_half_of_the_id_changes(t: Context) -> None:
+    vm = t.boot(insmod="compare_interval_ms=0", ram_file=True)
+    for number, offset in enumerate((0, 8), 1):
+        vm.write_guid(bytes([number] * 8), offset=offset)
+        assert generation(vm) == number
+
+
+@vmtest(quick=True)
+def software_only(t: Context) -> None:
+    """software=1 without a device: triggers make generations, and nothing is claimed of the hardware."""
+    vm = t.boot(guid=None, insmod="software=1")
+    assert vm.read("/sys/class/misc/sysgenid/sources").split()[-1] == "software"
+    assert generation(vm) == 0
+    assert vm.run("conformance", "abi: trigger").ok
+    assert generation(vm) > 0
+    assert int(vm.read("/sys/class/misc/sysgenid/hw_page_error")) != 0
+
+
+def entropy(text: str) -> tuple[str, ...]:
+    """What the hypervisor tells the agent in this clone."""
+    return "-fw_cfg", f"name=opt/sysgenid/entropy,string={text:*<64}"
+
+
+@vmtest(timeout=120)
+def trigger_with_entropy_diverges(t: Context) -> None:
+    """An agent on a hypervisor without vmgenid: it is the entropy that makes clones differ, and nothing else."""
+
+    def source(*options: str) -> State:
+        vm = t.boot(guid=None, insmod="software=1", extra=DETERMINISTIC + entropy("source"))
+        vm.spawn("rng", "rng")
+        vm.wait_output("rng", "^ready$", limit=20)
+        vm.spawn("agent", "agent", *options)
+        vm.wait_output("agent", "^ready$", limit=20)
+        return vm.snapshot()
+
+    def triggered(state: State, text: str) -> list[str]:
+        machine = replace(state.machine, extra=DETERMINISTIC + entropy(text))
+        return alone(t.clone(replace(state, machine=machine), paused=True))
+
+    state = source()
+    one, two = triggered(state, "clone A"), triggered(state, "clone B")
+    assert not set(one) & set(two), (one, two)
+    assert triggered(state, "clone A") == one, "something else than the entropy differs"
+    state = source("without")
+    assert triggered(state, "clone A") == triggered(state, "clone B")
+
+
+@vmtest(quick=True)
+def trigger_without_entropy_warns(t: Context) -> None:
+    vm = t.boot(insmod="")
+    assert vm.run("sysgenidctl", "trigger").ok
+    assert "without entropy" in vm.dmesg()
+    vm.write("/tmp/entropy", b"of the host")
+    assert vm.run("sysgenidctl", "trigger", "--entropy", "/tmp/entropy").ok
+    assert vm.dmesg().count("without entropy") == 1
+    assert generation(vm) == 2

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: MIT
+"""No call that started after the resume answers with the generation from before; nor does the exact check."""
+
+from vmlib import VM, Context, Timeout, vmtest, wait_until
+
+CALLS = (
+    "read write poll select get confirm wait-generation wait-watchers list track open sysfs".split()
+)
+
+
+def truth(t: Context, smp: int, clones: int, patch: str | None = None) -> dict[str, tuple[int, int]]:
+    """For each call: how many came late, and how many of these were stale, in all clones."""
+    found = {}
+    for call in CALLS:
+        vm = t.boot(insmod="", smp=smp, patch=patch)
+        vm.spawn("truth", "truth", call)
+        vm.wait_output("truth", "^ready$", limit=20)
+        state = vm.snapshot()
+        vm.close()
+        late = stale = 0
+        for _ in range(clones):
+            with t.cloned(state) as clone:
+                said = clone.wait_output("truth", r"^calls (\d+) late (\d+) stale (\d+)$", limit=40)
+            late += int(said[2])
+            stale += int(said[3])
+        state.discard()
+        t.log(f"{call}: late {late}, stale {stale}")
+        found[call] = late, stale
+    return found
+
+
+def check_truth(t: Context, smp: int, clones: int) -> None:
+    found = truth(t, smp, clones)
+    assert not any(stale for _, stale in found.values()), found
+    assert sum(late for late, _ in found.values()) > 0, f"no call came before the handler: nothing was tested: {found}"
+
+
+@vmtest(timeout=240)
+def calls_are_never_stale(t: Context) -> None:
+    check_truth(t, 1, 4)
+
+
+@vmtest(cpus=2, timeout=240)
+def calls_are_never_stale_on_two_cpus(t: Context) -> None:
+    check_truth(t, 2, 4)
+
+
+@vmtest("bookworm-cloud", timeout=240)
+def calls_are_stale_without_comparing(t: Context) -> None:
+    """The control: a module whose calls do not look at the hardware id."""
+    found = truth(t, 1, 2, patch="untruthful.patch")
+    assert any(stale for _, stale in found.values()), f"the mutant was not caught: {found}"
+
+
+def wait_until_busy(vm: VM) -> None:
+    """Until a real-time task lets nobody else run on the only CPU."""
+
+    def silent() -> bool:
+        try:
+            vm.ping(limit=1)
+        except Timeout:
+            return True
+        return False
+
+    wait_until(silent, 20, "the real-time task to begin", interval=0.1)
+
+
+def spin(
+    t: Context, smp: int, clones: int, *options: str, patch: str | None = None
+) -> tuple[int, int, int, int]:
+    """Checks, exact ones that were stale, counter ones that were stale, false alarms: in all clones together."""
+    vm = t.boot(insmod="", smp=smp, patch=patch)
+    vm.spawn("spin", "spin", *options)
+    vm.wait_output("spin", "^ready$", limit=20)
+    if "fifo" in options:
+        wait_until_busy(vm)
+    state = vm.snapshot()
+    vm.close()
+    sums = [0, 0, 0, 0]
+
+    def one() -> list[int]:
+        with t.cloned(state, paused=True) as clone:
+            clone.resume(sync=False)
+            # A real-time spinner answers nobody before it is done.
+            clone.control.sync(60)
+            pattern = r"^checks (\d+) exact-stale (\d+) counter-stale (\d+) changed (\d+)$"
+            return [int(n) for n in clone.wait_output("spin", pattern, limit=60).groups()]
+
+    for found in t.parallel([one] * clones, workers=max(1, 2 // smp)):
+        sums = [a + b for a, b in zip(sums, found, strict=True)]
+    t.log("checks {}, exact stale {}, counter page stale {}, false alarms {}".format(*sums))
+    return sums[0], sums[1], sums[2], sums[3]
+
+
+def check_exact(t: Context, smp: int, clones: int) -> None:
+    checks, exact_stale, counter_stale, early = spin(t, smp, clones)
+    assert checks > 0
+    assert exact_stale == 0, exact_stale
+    assert early == 0, early
+    assert counter_stale > 0, "the counter page was never late: nothing was tested"
+
+
+@vmtest(cpus=2, timeout=240)
+def exact_check_is_never_stale(t: Context) -> None:
+    check_exact(t, 1, 100)
+
+
+@vmtest(cpus=2, timeout=240)
+def exact_check_is_never_stale_on_two_cpus(t: Context) -> None:
+    check_exact(t, 2, 100)
+
+
+@vmtest("bookworm-cloud", cpus=2, timeout=120)
+def exact_check_needs_the_generation_stored_first(t: Context) -> None:
+    """The control: a module that stores the record before the generation."""
+    _, exact_stale, _, _ = spin(t, 2, 4, patch="record-first.patch")
+    assert exact_stale > 0, "the mutant was not caught"
+
+
+@vmtest("bookworm-cloud", cpus=2, timeout=120)
+def exact_check_needs_the_generation_loaded_last(t: Context) -> None:
+    """The control: a check that loads the generation before the ids."""
+    _, exact_stale, _, _ = spin(t, 2, 4, "generation-first")
+    assert exact_stale > 0, "the mutant was not caught"
+
+
+@vmtest(cpus=2, timeout=240)
+def real_time_spinner_is_never_stale(t: Context) -> None:
+    """SCHED_FIFO 60 without throttling on the only CPU: the handler does not get to run, so the counter stays old."""
+    checks, exact_stale, counter_stale, _ = spin(t, 1, 6, "fifo", "60")
+    assert checks > 0
+    assert exact_stale == 0, exact_stale
+    assert counter_stale > checks // 2, "the handler ran: the spinner was no hindrance, nothing was tested"
+
+
+@vmtest(timeout=240)
+def real_time_callers_are_never_stale(t: Context) -> None:
+    """The same with system calls: each publishes by itself."""
+    for call in ("read", "poll", "get"):
+        vm = t.boot(insmod="")
+        vm.spawn("truth", "truth", call, "fifo", "60")
+        vm.wait_output("truth", "^ready$", limit=20)
+        wait_until_busy(vm)
+        state = vm.snapshot()
+        vm.close()
+        for _ in range(3):
+            clone = t.clone(state, paused=True)
+            clone.resume(sync=False)
+            clone.control.sync(60)
+            said = clone.wait_output("truth", r"^calls (\d+) late (\d+) stale (\d+)$", limit=60)
+            assert int(said[3]) == 0, said[0]
+            assert int(said[2]) <= 1, f"{said[0]}: the one call that publishes is late, and no other"
+            clone.close()

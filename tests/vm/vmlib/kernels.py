@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: MIT
+"""The kernels of kernels.list: which version that is today, and its image.
+
+A row names metapackages. They are looked up at most once a day and the answer
+is kept, for all kernels of a suite together; without a network the last answer
+serves. The image is unpacked, never installed.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from . import cache, repo
+from .apt import Apt
+from .limits import Timeout, ToolError, run_tool
+
+T = TypeVar("T")
+
+LOOK_AGAIN = 86400.0
+# The real packages behind a metapackage; newer kernels are split over several. Modules are not needed.
+IMAGE_PACKAGES = r"linux-(image|binary|base)-[0-9].*"
+WANTED = ("./boot/*", "./usr/lib/modules/*/vmlinuz", "./usr/lib/modules/*/config")
+HEADERS_PACKAGE = r"linux-headers-[0-9].*"
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A row of kernels.list."""
+
+    name: str
+    suite: str
+    image: str
+    headers: str
+
+
+@dataclass(frozen=True)
+class Version:
+    """What a kernel's metapackages stood for when they were looked up."""
+
+    release: str
+    image_packages: tuple[tuple[str, str], ...]
+    headers_version: str
+
+
+@dataclass(frozen=True)
+class Image:
+    """An unpacked kernel image."""
+
+    release: str
+    vmlinuz: Path
+    config: Path
+
+    def has(self, option: str) -> bool:
+        """Whether the kernel was built with this option (y or m)."""
+        text = self.config.read_text("utf-8")
+        return re.search(rf"^CONFIG_{option}=[ym]$", text, re.MULTILINE) is not None
+
+
+@functools.cache
+def all_kernels() -> tuple[Kernel, ...]:
+    rows = (repo.VM / "kernels.list").read_text("utf-8").splitlines()
+    return tuple(Kernel(*row.split()) for row in rows if row.strip() and not row.startswith("#"))
+
+
+def get_kernel(name: str) -> Kernel:
+    for kernel in all_kernels():
+        if kernel.name == name:
+            return kernel
+    known = ", ".join(k.name for k in all_kernels())
+    raise ToolError(f"no kernel {name} in kernels.list; there are {known}")
+
+
+def of_suite(suite: str) -> list[Kernel]:
+    return [k for k in all_kernels() if k.suite == suite]
+
+
+def _record(suite: str) -> Path:
+    path = cache.folder() / "resolved" / f"{suite}.json"
+    path.parent.mkdir(exist_ok=True)
+    return path
+
+
+def _look_up(suite: str) -> dict[str, dict[str, object]]:
+    cache.note(f"looking up the kernels of {suite}")
+    apt = Apt(suite)
+    apt.update()
+    found: dict[str, dict[str, object]] = {}
+    for kernel in of_suite(suite):
+        images = apt.depends(kernel.image, IMAGE_PACKAGES)
+        headers = dict(apt.depends(kernel.headers, HEADERS_PACKAGE))
+        releases = [n.removeprefix("linux-image-") for n, _ in images if n.startswith("linux-image-")]
+        if len(releases) != 1 or f"linux-headers-{releases[0]}" not in headers:
+            raise ToolError(f"{suite}: {kernel.image} is {images}, {kernel.headers} is {sorted(headers)}")
+        found[kernel.name] = {
+            "row": [kernel.suite, kernel.image, kernel.headers],
+            "release": releases[0],
+            "image_packages": images,
+            "headers_version": headers[f"linux-headers-{releases[0]}"],
+        }
+    return found
+
+
+def version(kernel: Kernel) -> Version:
+    """What the kernel is today."""
+    record = _record(kernel.suite)
+    with cache.locked(f"resolved-{kernel.suite}"):
+        rows: dict[str, dict[str, object]] = {}
+        if record.exists():
+            rows = json.loads(record.read_text("utf-8"))
+        complete = all(rows.get(k.name, {}).get("row") == [k.suite, k.image, k.headers] for k in of_suite(kernel.suite))
+        if not complete or time.time() - record.stat().st_mtime > LOOK_AGAIN:
+            try:
+                rows = _look_up(kernel.suite)
+                aside = record.with_suffix(".new")
+                aside.write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
+                aside.rename(record)
+            except (ToolError, Timeout) as e:
+                if not complete:
+                    raise
+                cache.note(f"{kernel.suite} could not be looked up, the last answer serves: {e}")
+    row = rows[kernel.name]
+    packages = tuple((str(n), str(v)) for n, v in row["image_packages"])  # type: ignore[attr-defined]
+    return Version(str(row["release"]), packages, str(row["headers_version"]))
+
+
+def retry_after_look_up(kernel: Kernel, use: Callable[[], T]) -> T:
+    """Call use; if that fails, once more with a fresh look: the mirror may have moved on meanwhile."""
+    try:
+        return use()
+    except ToolError as e:
+        cache.note(f"{kernel.name}: {str(e).splitlines()[0]}; looking up its version again")
+        _record(kernel.suite).unlink(missing_ok=True)
+        return use()
+
+
+def image(kernel: Kernel) -> Image:
+    """The kernel's image, from the cache or the archive."""
+    return retry_after_look_up(kernel, lambda: _image(kernel))
+
+
+def _image(kernel: Kernel) -> Image:
+    today = version(kernel)
+
+    def make(to: Path) -> list[str]:
+        tree = to / "tree"
+        tree.mkdir()
+        for package, package_version in today.image_packages:
+            deb = Apt(kernel.suite).download(package, package_version, to)
+            pattern = ["--wildcards", "--no-wildcards-match-slash", *WANTED]
+            script = 'dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" "${@:3}" || test "${PIPESTATUS[0]}" = 0'
+            run_tool(["bash", "-c", script, "unpack", deb, tree, *pattern], 120, f"unpacking {package}")
+            deb.unlink()
+        found = {
+            "vmlinuz": [*tree.glob("boot/vmlinuz-*"), *tree.glob("usr/lib/modules/*/vmlinuz")],
+            "config": [*tree.glob("boot/config-*"), *tree.glob("usr/lib/modules/*/config")],
+        }
+        for name, paths in found.items():
+            if len(paths) != 1:
+                raise ToolError(f"{today.image_packages}: {name} is {paths}")
+            paths[0].rename(to / name)
+        run_tool(["rm", "-r", tree], 60, "removal of the unpacked package")
+        return list(found)
+
+    recipe: cache.Recipe = {"packages": [list(p) for p in today.image_packages], "layout": 1}
+    path = cache.entry("image", recipe, make)
+    return Image(today.release, path / "vmlinuz", path / "config")

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: MIT
+"""A place for the VMs of one test: makes them, keeps their files, ends them all.
+
+Usable without the test runner:
+
+    with Lab("bookworm-cloud") as lab:
+        vm = lab.boot()
+        vm.insmod()
+        state = vm.snapshot()
+        a, b = lab.clone(state), lab.clone(state)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from . import accel, initramfs, kernels, module, repo
+from .booted import BootedStates
+from .console import complaints
+from .control import GuestError
+from .limits import Timeout
+from .qemu import BOOT_LIMIT, CPU, VM, Guid, Machine, State, new_guid
+from .qmp import QmpError
+
+T = TypeVar("T")
+
+
+def parallel(jobs: Sequence[Callable[[], T]], workers: int | None = None) -> list[T]:
+    """Run jobs side by side, as many as there are processors; results in order. The first failure is raised, after
+    the running ones have ended; those not yet started are dropped."""
+    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+        futures = [pool.submit(job) for job in jobs]
+        try:
+            for future in as_completed(futures):
+                future.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+        return [future.result() for future in futures]
+
+
+class Lab:
+    """The VMs of one kernel, in one temporary folder."""
+
+    def __init__(self, kernel: str, folder: Path | None = None, booted: BootedStates | None = None) -> None:
+        self.kernel = kernels.get_kernel(kernel)
+        self._booted = booted
+        self._own = None if folder else tempfile.TemporaryDirectory(prefix="sysgenid-")
+        self.folder = folder or Path(self._own.name if self._own else "")
+        self._vms: list[VM] = []
+        self._lock = threading.Lock()
+        self._count = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind:
+            self.save_dmesg()
+            if self._own:
+                logs = repo.LOGS / "lab"
+                save_logs(self.folder, logs)
+                print(f"logs of the virtual machines: {logs}", file=sys.stderr)
+        self.close()
+
+    @property
+    def image(self) -> kernels.Image:
+        return kernels.image(self.kernel)
+
+    def boot(
+        self,
+        guid: Guid | None = "auto",
+        *,
+        module: bool = True,
+        patch: str | Path | None = None,
+        insmod: str | None = None,
+        credit: bool = True,
+        smp: int = 1,
+        memory: int = 256,
+        cpu: str = CPU,
+        append: str = "",
+        extra: Sequence[str] = (),
+        ram_file: bool = False,
+        fresh: bool = False,
+        limit: float = BOOT_LIMIT,
+    ) -> VM:
+        """A VM that has booted the kernel to init: a clone of one that was booted for another test, unless fresh.
+
+        guid: "auto" is a random one, None a machine without vmgenid.
+        module: put sysgenid.ko into the initramfs; patch: the one of tests/mutants by this name.
+        insmod: load it with these parameters ("" for none); any failure raises OSError.
+        credit: make the guest's RNG ready.
+        """
+        initrd = self.initrd(module, patch)
+        machine = Machine(
+            kernel=self.image.vmlinuz,
+            initrd=initrd,
+            accel=accel.accelerator(self.image.vmlinuz, initrd),
+            smp=smp,
+            memory=memory,
+            cpu=cpu,
+            append=append,
+            vmgenid=guid is not None,
+            ram_file=ram_file,
+            extra=tuple(extra),
+        )
+        guid = new_guid() if guid == "auto" else guid
+
+        def really_boot(machine: Machine) -> VM:
+            vm = self._make(machine, guid, None, "boot")
+            vm.boot(limit)
+            vm.find_guid()
+            return vm
+
+        if fresh or not self._booted:
+            vm = really_boot(machine)
+        else:
+            vm = self._load(self._booted.get(machine, really_boot), guid, ram_file, "vm")
+            vm.resume()
+        if credit:
+            vm.credit()
+        if insmod is not None:
+            error = vm.insmod(insmod)
+            if error:
+                raise OSError(error, f"insmod: {os.strerror(error)}: {vm.dmesg().splitlines()[-1:]}")
+        return vm
+
+    def initrd(self, with_module: bool = True, patch: str | Path | None = None) -> Path:
+        """The initramfs, with the module (a mutant, if patch names one)."""
+        ko = module.build_module(self.kernel, repo.MUTANTS / patch if patch else None) if with_module else None
+        return initramfs.build(ko)
+
+    def clone(
+        self, state: State, guid: Guid | None = "auto", *, paused: bool = False, ram_file: bool | None = None
+    ) -> VM:
+        """A new VM from a snapshot. guid: "auto" is a new one, "same" that of the source."""
+        if not state.machine.vmgenid or guid == "same":
+            guid = state.guid
+        elif guid == "auto":
+            guid = new_guid()
+        vm = self._load(state, guid, state.machine.ram_file if ram_file is None else ram_file, "clone")
+        if not paused:
+            vm.resume()
+        return vm
+
+    @contextlib.contextmanager
+    def cloned(
+        self, state: State, guid: Guid | None = "auto", *, paused: bool = False, ram_file: bool | None = None
+    ) -> Iterator[VM]:
+        """As clone, for many: the VM is ended, and its files removed unless it failed, at the end of the block."""
+        vm = self.clone(state, guid, paused=paused, ram_file=ram_file)
+        yield vm
+        vm.close()
+        if not complaints(vm.console):
+            with self._lock:
+                self._vms.remove(vm)
+            shutil.rmtree(vm.folder)
+
+    def parallel(self, jobs: Sequence[Callable[[], T]], workers: int | None = None) -> list[T]:
+        return parallel(jobs, workers)
+
+    def _load(self, state: State, guid: Guid | None, ram_file: bool, kind: str) -> VM:
+        vm = self._make(replace(state.machine, ram_file=ram_file), guid, state, kind)
+        vm.load()
+        return vm
+
+    def _make(self, machine: Machine, guid: Guid | None, state: State | None, kind: str) -> VM:
+        with self._lock:
+            self._count += 1
+            name = f"{kind}{self._count}"
+        vm = VM(machine, self.folder / name, name, guid, state)
+        with self._lock:
+            self._vms.append(vm)
+        return vm
+
+    def complaints(self) -> list[str]:
+        """What the kernels of all VMs complained about."""
+        return [f"{vm.name}: {line}" for vm in self._vms for line in complaints(vm.console)]
+
+    def save_dmesg(self) -> None:
+        """Keep the kernel logs of the VMs that still answer."""
+        for vm in self._vms:
+            if vm.alive:
+                with contextlib.suppress(QmpError, GuestError, Timeout, OSError):
+                    vm.control.sync(2)
+                    (vm.folder / "dmesg").write_text(vm.dmesg(2), "utf-8")
+
+    def close(self) -> None:
+        for vm in self._vms:
+            vm.close()
+        if self._own:
+            self._own.cleanup()
+
+
+def save_logs(folder: Path, to: Path) -> None:
+    """Copy consoles, control channels and kernel logs of a lab, without its big files."""
+    shutil.rmtree(to, ignore_errors=True)
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and re.fullmatch(r"console|control|dmesg|qemu\.log", path.name):
+            target = to / path.relative_to(folder)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: MIT
+"""Builds sysgenid.ko, as it is or with a patch (a mutant, to see a test go red).
+
+The build works on a copy, so that the work tree stays clean, and warnings are
+errors.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from . import cache, repo
+from .kernels import Kernel, version
+from .limits import ToolError, run_tool
+from .roots import run_in_root
+
+BUILD_LIMIT = 300.0
+KO = "sysgenid.ko"
+# What a build in the work tree may have left there.
+NOT_SOURCES = (".o", ".ko", ".cmd", ".mod", ".mod.c", ".symvers", ".order", ".d")
+
+
+def sources() -> list[Path]:
+    """The module's source files."""
+    files = [p for p in repo.MODULE.rglob("*") if p.is_file() and not p.name.endswith(NOT_SOURCES)]
+    return [p for p in files if not any(part.startswith(".") for part in p.relative_to(repo.MODULE).parts)]
+
+
+def _copy(to: Path) -> None:
+    for path in sources():
+        target = to / path.relative_to(repo.TOP)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, target)
+
+
+def _make(kernel: Kernel, tree: Path, variables: list[str], what: str) -> str:
+    release = version(kernel).release
+    command = ["make", "-C", f"/lib/modules/{release}/build", "M=/build/module", "W=1", "KCFLAGS=-Werror"]
+    command += [f"SYSGENID_VERSION={repo.version()}", *variables, "modules"]
+    return run_in_root(kernel, tree, command, BUILD_LIMIT, what)
+
+
+def build_module(kernel: Kernel, patch: Path | None = None) -> Path:
+    """The path of sysgenid.ko for this kernel; patch is applied with -p1 at the repository's top."""
+    if not (repo.MODULE / "Kbuild").exists():
+        raise ToolError("module/ has no Kbuild")
+    recipe: cache.Recipe = {
+        "sources": cache.tree_hash(repo.MODULE, sources()),
+        "version": repo.version(),
+        "release": version(kernel).release,
+        "headers": version(kernel).headers_version,
+        "patch": cache.file_hash(patch) if patch else None,
+        "layout": 1,
+    }
+
+    def make(to: Path) -> list[str]:
+        what = f"build of the module for {kernel.name}" + (f" with {patch.name}" if patch else "")
+        tree = to / "build"
+        tree.mkdir()
+        _copy(tree)
+        if patch:
+            options = ["--batch", "--forward", "--fuzz=0", "--no-backup-if-mismatch", "--reject-file=-"]
+            try:
+                run_tool(["patch", "-p1", *options, "-i", patch.resolve()], 30, f"patch {patch.name}", cwd=tree)
+            except ToolError as e:
+                raise ToolError(f"{patch.name} does not apply to module/ any more\n{e}") from e
+        _make(kernel, tree, [], what)
+        shutil.move(tree / "module" / KO, to / KO)
+        shutil.rmtree(tree)
+        return [KO]
+
+    return cache.entry("module", recipe, make) / KO
+
+
+def sparse(kernel: Kernel, work: Path) -> list[str]:
+    """What sparse says about the module's own files."""
+    _copy(work)
+    output = _make(kernel, work, ["C=2"], f"sparse on the module for {kernel.name}")
+    return [line for line in output.splitlines() if line.startswith("/build/module/")]

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""Build roots: a kernel's own suite with its compiler and headers, as a folder.
+
+A module must be built with the compiler its kernel was built with, which the
+headers bring along. One root serves all listed kernels of a suite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import cache
+from .apt import ARCHITECTURE, Apt
+from .kernels import Kernel, of_suite, retry_after_look_up, version
+from .limits import ToolError, run_tool
+
+TOOLS = ("make", "kmod", "sparse")
+MAKE_LIMIT = 900.0
+MARKER = "build-root"
+IN_ROOT = Path(__file__).with_name("in-root")
+
+
+def root(kernel: Kernel) -> Path:
+    """The build root of the kernel's suite, from the cache or newly made."""
+    return retry_after_look_up(kernel, lambda: _root(kernel))
+
+
+def _root(kernel: Kernel) -> Path:
+    headers = sorted((f"linux-headers-{v.release}", v.headers_version) for v in map(version, of_suite(kernel.suite)))
+    names = [name for name, _ in headers]
+
+    def make(to: Path) -> list[str]:
+        cache.note(f"making the build root of {kernel.suite} (about a minute)")
+        apt = Apt(kernel.suite)
+        packages = ",".join([*TOOLS, *names])
+        options = [f"--aptopt={line}" for line in apt.options()]
+        run_tool(
+            [
+                "mmdebstrap",
+                "--mode=root",
+                "--variant=essential",
+                f"--architectures={ARCHITECTURE}",
+                f"--include={packages}",
+                "--dpkgopt=path-exclude=/usr/share/doc/*",
+                "--dpkgopt=path-exclude=/usr/share/man/*",
+                "--dpkgopt=path-exclude=/usr/share/locale/*",
+                *options,
+                apt.base if apt.base != "experimental" else "sid",
+                to / "root",
+                *apt.sources(),
+            ],
+            MAKE_LIMIT,
+            f"the build root of {kernel.suite}",
+        )
+        (to / "root" / "build").mkdir()
+        installed = run_tool(
+            ["dpkg-query", f"--admindir={to}/root/var/lib/dpkg", "-W", "-f", "${Package} ${Version}\n"],
+            30,
+            "the list of installed packages",
+        )
+        missing = [f"{name} {v}" for name, v in headers if f"{name} {v}" not in installed.splitlines()]
+        if missing:
+            raise ToolError(f"the archive has moved on: no {', '.join(missing)}")
+        (to / MARKER).write_text(installed, "utf-8")
+        symbols = [f"root/usr/src/{name}/Module.symvers" for name in names]
+        return [MARKER, "root/usr/bin/make", *[s for s in symbols if (to / s).exists()]]
+
+    recipe: cache.Recipe = {"suite": kernel.suite, "headers": [list(h) for h in headers], "tools": TOOLS, "layout": 1}
+    return cache.entry("root", recipe, make) / "root"
+
+
+def run_in_root(kernel: Kernel, work: Path, command: Sequence[str], limit: float, what: str) -> str:
+    """Run a command in the kernel's build root with work as /build; returns its output."""
+    isolate = ["unshare", "--mount", "--propagation", "private", "--"]
+    return run_tool([*isolate, IN_ROOT, root(kernel), work, *command], limit, what)
