@@ -24,6 +24,7 @@ from vmlib.console import complaints
 from vmlib.control import Control, GuestError, encode
 from vmlib.initramfs import Newc
 from vmlib.limits import ToolError, run_tool
+from vmlib.qmp import Qmp, QmpError
 
 
 class Folder(unittest.TestCase):
@@ -148,6 +149,23 @@ class ControlTest(Folder):
         self.guest.close()
         with self.assertRaisesRegex(GuestError, "the VM is gone"):
             self.control.request("ping", limit=5)
+
+
+class QmpTest(unittest.TestCase):
+    def test_events_and_errors(self) -> None:
+        mine, qemu = socket.socketpair()
+        self.addCleanup(mine.close)
+        self.addCleanup(qemu.close)
+        qmp = Qmp(mine)
+        qemu.sendall(b'{"event": "STOP"}\n{"event": "RESUME"}\n{"return": 7}\n{"error": {"desc": "no"}}\n')
+        self.assertEqual(qmp.execute("x"), 7)
+        self.assertEqual(qmp.wait_event("RESUME", 1), {"event": "RESUME"})
+        with self.assertRaisesRegex(QmpError, "^y: no$"):
+            qmp.execute("y")
+        with self.assertRaisesRegex(Timeout, "waited 0.05 s for QEMU's event STOP"):
+            qmp.wait_event("STOP", 0.05)
+        with self.assertRaisesRegex(Timeout, "waited 0.05 s for QMP z"):
+            qmp.execute("z", limit=0.05)
 
 
 class ConsoleTest(Folder):

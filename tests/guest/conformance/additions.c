@@ -565,6 +565,29 @@ static void hw_node(void)
 	EXPECT_ERR(EACCES, open(SYSGENID_HW_DEVICE, O_RDONLY));
 }
 
+/* Works with the module that tests/mutants/fail-allocations.patch makes. */
+static void no_memory(void)
+{
+	struct sysgenid_watcher entry;
+	struct sysgenid_list_args arg = { 0 };
+	struct sysgenid_trigger_args trigger_arg;
+	int fd = open_rw(), user = open_rw();
+	int parameter = open("/sys/module/sysgenid/parameters/fail_allocations", O_WRONLY);
+	uint32_t before = current_generation();
+
+	if (parameter < 0)
+		skip("the module cannot be made to fail");
+	EXPECT_EQ(1, write(parameter, "1", 1));
+	EXPECT_ERR(ENOMEM, open(SYSGENID_DEVICE, O_RDONLY));
+	EXPECT_ERR(ENOMEM, list(fd, 0, &arg, &entry, 1));
+	EXPECT_ERR(ENOMEM, trigger_expecting(fd, before, "entropy", 7, &trigger_arg));
+	drop_to(65534);
+	EXPECT_ERR(ENOMEM, ioctl(user, SYSGENID_SET_WATCHER_TRACKING, 1));
+	EXPECT_EQ(1, write(parameter, "0", 1));
+	EXPECT_EQ(before, current_generation());
+	EXPECT_EQ(0, ioctl(user, SYSGENID_SET_WATCHER_TRACKING, 1));
+}
+
 const struct test addition_tests[] = {
 	{ "additions: get", get_tells_all, true },
 	{ "additions: sizes of structs", struct_sizes, true },
@@ -589,5 +612,6 @@ const struct test addition_tests[] = {
 	{ "additions: range of the old trigger", trigger_range, true },
 	{ "additions: counter page", counter_page_layout, true },
 	{ "additions: hardware node", hw_node, true },
+	{ "additions: no memory", no_memory, true },
 	{ NULL, NULL, false },
 };

@@ -10,7 +10,9 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/epoll.h>
+#include <stdio.h>
 #include <sys/mount.h>
+#include <sys/personality.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -394,6 +396,26 @@ static void w16_executable_mapping(void)
 	EXPECT_EQ(before + 1, *page);
 }
 
+static bool is_executable(const volatile void *page)
+{
+	char line[256], start[32];
+	FILE *maps = fopen("/proc/self/maps", "r");
+	bool executable = false;
+
+	snprintf(start, sizeof(start), "%lx-", (unsigned long)page);
+	while (maps && fgets(line, sizeof(line), maps))
+		if (!strncmp(line, start, strlen(start)))
+			executable = !!strstr(line, "r-x");
+	return executable;
+}
+
+/* Old programs ask for execution without knowing it: they get a mapping, but not that. */
+static void w16_read_implies_exec(void)
+{
+	personality(PER_LINUX | READ_IMPLIES_EXEC);
+	EXPECT(!is_executable(map_counter()));
+}
+
 /* The page of the generation is late by nature: the hardware id is not. */
 static void w17_late_page(void)
 {
@@ -440,6 +462,7 @@ const struct test weakness_tests[] = {
 	{ "W14 watchers without bound", w14_unbounded_watchers, false },
 	{ "W15 a page without a layout", w15_page_without_layout, false },
 	{ "W16 executable and private mappings", w16_executable_mapping, false },
+	{ "W16 mappings of programs that imply execution", w16_read_implies_exec, false },
 	{ "W17 the page is late", w17_late_page, true },
 	{ "W18 nothing to trace or to look at", w18_untraceable, true },
 	/* Last: it leaves the counter elsewhere. */

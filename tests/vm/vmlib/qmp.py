@@ -55,6 +55,16 @@ class Qmp:
                 raise QmpError(f"{command}: {message['error']['desc']}")
             self.events.append(message)
 
+    def wait_event(self, name: str, limit: float = LIMIT) -> dict[str, Any]:
+        """The next event of this name, which may have come already; those before it are dropped."""
+        deadline = Deadline(limit, f"QEMU's event {name}")
+        while True:
+            while self.events:
+                event = self.events.pop(0)
+                if event["event"] == name:
+                    return event
+            self.events.append(self._message(deadline))
+
     def monitor(self, line: str, limit: float = LIMIT) -> str:
         """Run a line of the human monitor."""
         return str(self.execute("human-monitor-command", {"command-line": line}, limit))
