@@ -138,15 +138,15 @@ static int put_struct(void __user *arg, void *src, size_t ksize)
 	return copy_to_user(arg, src, *size) ? -EFAULT : 0;
 }
 
-/* Bytes of the first version of a struct whose last member then was @last. */
-#define FIRST_SIZE(type, last) offsetofend(type, last)
+/* Bytes of the first version of a command's struct, whose last member then was @last. */
+#define FIRST_SIZE(name, last) offsetofend(struct sysgenid_##name##_args, last)
 
 static long ioctl_get(struct sysgenid_file *f, void __user *arg)
 {
 	struct sysgenid_get_args get;
 	int ret;
 
-	ret = get_struct(&get, sizeof(get), FIRST_SIZE(struct sysgenid_get_args, time), arg);
+	ret = get_struct(&get, sizeof(get), FIRST_SIZE(get, time), arg);
 	if (ret)
 		return ret;
 	do {
@@ -162,7 +162,7 @@ static long ioctl_wait_generation(struct sysgenid_file *f, void __user *arg)
 	struct sysgenid_wait_args wait;
 	int ret;
 
-	ret = get_struct(&wait, sizeof(wait), FIRST_SIZE(struct sysgenid_wait_args, outdated), arg);
+	ret = get_struct(&wait, sizeof(wait), FIRST_SIZE(wait, outdated), arg);
 	if (ret)
 		return ret;
 	do {
@@ -175,14 +175,14 @@ static long ioctl_wait_generation(struct sysgenid_file *f, void __user *arg)
 
 static long ioctl_list_watchers(struct sysgenid_file *f, void __user *arg)
 {
-	const size_t first = FIRST_SIZE(struct sysgenid_watcher, comm);
+	const size_t first = offsetofend(struct sysgenid_watcher, comm);
 	struct sysgenid_watcher *entries;
 	struct sysgenid_list_args list, in;
 	u8 __user *to;
 	size_t size;
 	int ret, i;
 
-	ret = get_struct(&in, sizeof(in), FIRST_SIZE(struct sysgenid_list_args, outdated), arg);
+	ret = get_struct(&in, sizeof(in), FIRST_SIZE(list, outdated), arg);
 	if (ret)
 		return ret;
 	if (in.flags & ~SYSGENID_LIST_ALL || !in.count || in.count > SYSGENID_LIST_MAX ||
@@ -232,8 +232,7 @@ static long ioctl_trigger(struct sysgenid_file *f, void __user *arg)
 	ret = may_trigger(SYSGENID_TRIGGER);
 	if (ret)
 		return ret;
-	ret = get_struct(&trigger, sizeof(trigger),
-			 FIRST_SIZE(struct sysgenid_trigger_args, published), arg);
+	ret = get_struct(&trigger, sizeof(trigger), FIRST_SIZE(trigger, published), arg);
 	if (ret)
 		return ret;
 	if (trigger.flags || trigger.entropy_len > SYSGENID_ENTROPY_MAX)
@@ -258,8 +257,7 @@ static long ioctl_declare(struct sysgenid_file *f, void __user *arg)
 	struct sysgenid_declare_args declare;
 	int ret;
 
-	ret = get_struct(&declare, sizeof(declare),
-			 FIRST_SIZE(struct sysgenid_declare_args, reserved), arg);
+	ret = get_struct(&declare, sizeof(declare), FIRST_SIZE(declare, reserved), arg);
 	if (ret)
 		return ret;
 	if (declare.flags & ~SYSGENID_DECLARE_UNKNOWN || declare.reserved)
@@ -274,7 +272,7 @@ static long ioctl_confirm(struct sysgenid_file *f, void __user *arg)
 	struct sysgenid_confirm_args in;
 	int ret;
 
-	ret = get_struct(&in, sizeof(in), FIRST_SIZE(struct sysgenid_confirm_args, generation), arg);
+	ret = get_struct(&in, sizeof(in), FIRST_SIZE(confirm, generation), arg);
 	return ret ?: confirm(f, in.generation);
 }
 

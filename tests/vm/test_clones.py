@@ -160,12 +160,14 @@ def silent_change_without_the_slow_compare(t: Context) -> None:
 
 
 def torn(t: Context, patch: str) -> int:
-    """Half of the id is written while a call is between two looks at it (widened to 200 ms), then the other half."""
+    """Half of the id is written, then, while a call is between two looks at it (widened to a second), the other half."""
     vm = t.boot(insmod="compare_interval_ms=0", patch=patch, ram_file=True)
     vm.write_guid(bytes(range(8)))
     vm.spawn("look", "cat", "/sys/class/misc/sysgenid/generation")
-    time.sleep(0.1)
+    time.sleep(0.4)
+    vm.pause()
     vm.write_guid(bytes(range(8)), offset=8)
+    vm.resume()
     vm.wait("look")
     return generation(vm)
 
