@@ -36,6 +36,8 @@ static int __init sysgenid_init(void)
 		ret = -ENODEV;
 		goto err_reseed;
 	}
+	if (why)
+		pr_info("%s: generations come by triggers only\n", why);
 	if (software)
 		sysgenid.sources |= BIT(SYSGENID_SOURCE_SOFTWARE);
 	sysgenid_vmfork_init();

@@ -14,6 +14,7 @@
 #include <linux/ioport.h>
 #include <linux/moduleparam.h>
 #include <linux/string.h>
+#include <linux/sysfs.h>
 
 #include "compat.h"
 #include "sysgenid.h"
@@ -22,8 +23,37 @@
 /* Torn reads end when the hypervisor is done; a hostile one must not hold us. */
 #define READ_TRIES 64
 
-static char *hw_page = "auto";
-module_param(hw_page, charp, 0444);
+enum { HW_PAGE_AUTO, HW_PAGE_FORCE, HW_PAGE_OFF };
+
+static const char * const hw_page_names[] = {
+	[HW_PAGE_AUTO] = "auto",
+	[HW_PAGE_FORCE] = "force",
+	[HW_PAGE_OFF] = "off",
+};
+
+static int hw_page = HW_PAGE_AUTO;
+
+static int hw_page_set(const char *text, const struct kernel_param *kp)
+{
+	int ret = sysfs_match_string(hw_page_names, text);
+
+	if (ret < 0)
+		return ret;
+	hw_page = ret;
+	return 0;
+}
+
+static int hw_page_get(char *buffer, const struct kernel_param *kp)
+{
+	return sysfs_emit(buffer, "%s\n", hw_page_names[hw_page]);
+}
+
+static const struct kernel_param_ops hw_page_ops = {
+	.set = hw_page_set,
+	.get = hw_page_get,
+};
+module_param_cb(hw_page, &hw_page_ops, NULL, 0444);
+__MODULE_PARM_TYPE(hw_page, "auto|force|off");
 MODULE_PARM_DESC(hw_page, "Let /dev/sysgenid-hw map the page of the hardware id: auto (if nothing else is in it), force, off (default: auto)");
 
 /* QEMU, Hyper-V and others name the device by the first, Firecracker the second. */
@@ -31,8 +61,7 @@ static char * const device_ids[] = { "VM_GEN_COUNTER", "VMGENCTR" };
 
 static acpi_handle device;
 static phys_addr_t address;
-static void *mapping;		/* of the whole page */
-static const u64 *hardware_id;	/* in it; NULL: no device */
+static const u64 *hardware_id;	/* NULL: no device */
 static int page_error = -ENODEV;
 static bool notified;
 
@@ -43,6 +72,12 @@ static acpi_status found(acpi_handle handle, u32 level, void *context, void **re
 	else
 		device = handle;
 	return AE_OK;
+}
+
+static bool is_disjoint_from_ram(phys_addr_t from, size_t size)
+{
+	return region_intersects(from, size, IORESOURCE_SYSTEM_RAM,
+				 IORES_DESC_NONE) == REGION_DISJOINT;
 }
 
 static const char *find_address(void)
@@ -73,28 +108,46 @@ static const char *find_address(void)
 		if (!address || !IS_ALIGNED(address, sizeof(u64)) ||
 		    offset_in_page(address) + ID_SIZE > PAGE_SIZE)
 			why = "the VM generation id is at address 0, unaligned, or across pages";
-		else if (region_intersects(address, ID_SIZE, IORESOURCE_SYSTEM_RAM,
-					   IORES_DESC_NONE) != REGION_DISJOINT)
+		else if (!is_disjoint_from_ram(address, ID_SIZE))
 			why = "the VM generation id is in memory that the kernel uses";
 	}
 	ACPI_FREE(buffer.pointer);
 	return why;
 }
 
-/* May user space see the page? Other data in it would leak. */
-static int check_page(void)
+/* Decrypted where memory is encrypted: the hypervisor writes it. */
+static void *map(phys_addr_t from, size_t size)
+{
+	return memremap(from, size, MEMREMAP_WB | MEMREMAP_DEC);
+}
+
+/* Is there anything in the page but the id? */
+static bool is_shared_page(void)
 {
 	size_t offset = offset_in_page(address);
+	bool shared;
+	void *page;
 
-	if (!strcmp(hw_page, "off"))
+	if (!is_disjoint_from_ram(address - offset, PAGE_SIZE))
+		return true;
+	page = map(address - offset, PAGE_SIZE);
+	if (!page)
+		return true;
+	shared = memchr_inv(page, 0, offset) ||
+		 memchr_inv(page + offset + ID_SIZE, 0, PAGE_SIZE - offset - ID_SIZE);
+	memunmap(page);
+	return shared;
+}
+
+/* May user space see the page? */
+static int check_page(void)
+{
+	if (hw_page == HW_PAGE_OFF)
 		return -ENODEV;
 	/* A mapping of user space is an encrypted one: it would show ciphertext. */
 	if (sysgenid_memory_encrypted())
 		return -EOPNOTSUPP;
-	if (!strcmp(hw_page, "force"))
-		return 0;
-	if (memchr_inv(mapping, 0, offset) ||
-	    memchr_inv(mapping + offset + ID_SIZE, 0, PAGE_SIZE - offset - ID_SIZE))
+	if (hw_page != HW_PAGE_FORCE && is_shared_page())
 		return -EBUSY;
 	return 0;
 }
@@ -108,11 +161,9 @@ const char *sysgenid_vmgenid_init(void)
 	if (why)
 		return why;
 
-	/* Decrypted where memory is encrypted: the hypervisor writes it. */
-	mapping = memremap(address & PAGE_MASK, PAGE_SIZE, MEMREMAP_WB | MEMREMAP_DEC);
-	if (!mapping)
+	hardware_id = map(address, ID_SIZE);
+	if (!hardware_id)
 		return "the VM generation id cannot be mapped";
-	hardware_id = mapping + offset_in_page(address);
 
 	sysgenid_vmgenid_read(id);
 	memcpy(sysgenid.record->id, id, sizeof(id));
@@ -155,8 +206,8 @@ void sysgenid_vmgenid_stop(void)
 
 void sysgenid_vmgenid_exit(void)
 {
-	if (mapping)
-		memunmap(mapping);
+	if (hardware_id)
+		memunmap((void *)hardware_id);
 }
 
 bool sysgenid_vmgenid_present(void)

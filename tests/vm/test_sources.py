@@ -144,8 +144,11 @@ def events_are_traced(t: Context) -> None:
 
 
 @vmtest(quick=True)
-def parameters_have_units(t: Context) -> None:
-    vm = t.boot(insmod="compare_interval_ms=12345 max_watchers_per_user=7")
+def parameters_are_checked(t: Context) -> None:
+    vm = t.boot()
+    assert vm.insmod("hw_page=perhaps") == errno.EINVAL
+    assert vm.insmod("compare_interval_ms=12345 max_watchers_per_user=7 hw_page=off") == 0
     folder = "/sys/module/sysgenid/parameters/"
     assert vm.read(folder + "compare_interval_ms").strip() == "12345"
     assert vm.read(folder + "max_watchers_per_user").strip() == "7"
+    assert vm.read(folder + "hw_page").strip() == "off"
