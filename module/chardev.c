@@ -3,8 +3,9 @@
  * /dev/sysgenid and /dev/sysgenid-hw: file operations, checks of arguments,
  * permissions, sysfs attributes. What the calls do is in sysgenid/abi.h.
  *
- * All calls may sleep. Each compares the hardware id at entry, and again after
- * it copied its answer out; if that made the answer a stale one it starts over.
+ * All calls may sleep. Each compares the hardware id at entry, and those that
+ * answer with a generation again after they copied it out: if that made the
+ * answer a stale one they start over.
  */
 #include <linux/capability.h>
 #include <linux/compat.h>
@@ -13,6 +14,7 @@
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/namei.h>
 #include <linux/personality.h>
 #include <linux/poll.h>
 #include <linux/sched/signal.h>
@@ -25,11 +27,32 @@
 #include "sysgenid.h"
 #include "trace.h"
 
+/* Not for open(2): see sysgenid_reseed_open(). */
+static void open_rng(void)
+{
+	if (sysgenid_reseed_open())
+		sysgenid_reseed_now();
+}
+
+/*
+ * Whether a call that answered for @generation has to start over. An id that
+ * changes all the time must not make it last for ever. Return: 0 if not, 1, or
+ * -EINTR.
+ */
+static int again(u32 generation)
+{
+	if (!sysgenid_stale(generation))
+		return 0;
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	cond_resched();
+	return 1;
+}
+
 static int sysgenid_open(struct inode *inode, struct file *file)
 {
 	struct sysgenid_file *f;
 
-	sysgenid_reseed_open();
 	sysgenid_sync();
 	f = sysgenid_file_open();
 	if (IS_ERR(f))
@@ -55,20 +78,25 @@ static ssize_t sysgenid_read(struct file *file, char __user *buf, size_t count, 
 	if (count < sizeof(generation))
 		return -EINVAL;
 
+	open_rng();
+	sysgenid_sync();
 	for (;;) {
-		sysgenid_sync();
 		if (sysgenid_file_outdated(f, &generation)) {
 			if (copy_to_user(buf, &generation, sizeof(generation)))
 				return -EFAULT;
-			if (!sysgenid_stale(generation))
-				return sizeof(generation);
+			ret = again(generation);
+			if (ret <= 0)
+				return ret ?: (ssize_t)sizeof(generation);
 		} else if (!(file->f_flags & O_NONBLOCK)) {
 			ret = wait_event_interruptible(f->wait,
 						       sysgenid_file_outdated(f, &generation));
 			if (ret)
 				return ret;
-		} else if (!sysgenid_stale(generation)) {
-			return -EAGAIN;
+			sysgenid_sync();
+		} else {
+			ret = again(generation);
+			if (ret <= 0)
+				return ret ?: -EAGAIN;
 		}
 	}
 }
@@ -108,17 +136,17 @@ static __poll_t sysgenid_poll(struct file *file, struct poll_table_struct *table
 
 	/* First and always: epoll queues only once, outdated or not. */
 	poll_wait(file, &f->wait, table);
-	do {
-		sysgenid_sync();
-		outdated = sysgenid_file_outdated(f, &generation);
-	} while (sysgenid_stale(generation));
-	return outdated ? EPOLLIN | EPOLLRDNORM : 0;
+	sysgenid_sync();
+	outdated = sysgenid_file_outdated(f, &generation);
+	/* Another one by now is one that nobody has confirmed yet. */
+	return outdated || sysgenid_stale(generation) ? EPOLLIN | EPOLLRDNORM : 0;
 }
 
 /* Copies in a struct that begins with its size. */
 static int get_struct(void *dst, size_t ksize, size_t min, void __user *arg)
 {
 	u32 usize;
+	int ret;
 
 	if (get_user(usize, (u32 __user *)arg))
 		return -EFAULT;
@@ -126,7 +154,10 @@ static int get_struct(void *dst, size_t ksize, size_t min, void __user *arg)
 		return -EINVAL;
 	if (usize > PAGE_SIZE)
 		return -E2BIG;
-	return copy_struct_from_user(dst, ksize, arg, usize);
+	ret = copy_struct_from_user(dst, ksize, arg, usize);
+	/* The size that was checked, whatever another thread has made of it. */
+	*(u32 *)dst = usize;
+	return ret;
 }
 
 /* Copies it out again; its size comes back as the part that is filled in. */
@@ -150,10 +181,9 @@ static long ioctl_get(struct sysgenid_file *f, void __user *arg)
 	if (ret)
 		return ret;
 	do {
-		sysgenid_sync();
 		sysgenid_file_get(f, &get);
-		ret = put_struct(arg, &get, sizeof(get));
-	} while (!ret && sysgenid_stale(get.generation));
+		ret = put_struct(arg, &get, sizeof(get)) ?: again(get.generation);
+	} while (ret > 0);
 	return ret;
 }
 
@@ -169,7 +199,7 @@ static long ioctl_wait_generation(struct sysgenid_file *f, void __user *arg)
 		ret = sysgenid_wait_generation(f, &wait);
 		if (put_struct(arg, &wait, sizeof(wait)))
 			return -EFAULT;
-	} while (ret != -EINTR && sysgenid_stale(wait.current_generation));
+	} while (ret != -EINTR && again(wait.current_generation) > 0);
 	return ret;
 }
 
@@ -195,7 +225,6 @@ static long ioctl_list_watchers(struct sysgenid_file *f, void __user *arg)
 	size = min_t(size_t, in.entry_size, sizeof(*entries));
 	do {
 		list = in;
-		sysgenid_sync();
 		ret = sysgenid_list_watchers(&list, entries);
 		if (ret < 0)
 			break;
@@ -207,8 +236,8 @@ static long ioctl_list_watchers(struct sysgenid_file *f, void __user *arg)
 			    clear_user(to + size, list.entry_size - size))
 				goto out;
 		}
-		ret = put_struct(arg, &list, sizeof(list));
-	} while (!ret && sysgenid_stale(list.generation));
+		ret = put_struct(arg, &list, sizeof(list)) ?: again(list.generation);
+	} while (ret > 0);
 out:
 	kvfree(entries);
 	return ret;
@@ -262,7 +291,6 @@ static long ioctl_declare(struct sysgenid_file *f, void __user *arg)
 		return ret;
 	if (declare.flags & ~SYSGENID_DECLARE_UNKNOWN || declare.reserved)
 		return -EINVAL;
-	sysgenid_sync();
 	return sysgenid_file_declare(f, declare.generation,
 				     declare.flags & SYSGENID_DECLARE_UNKNOWN);
 }
@@ -278,7 +306,6 @@ static long ioctl_confirm(struct sysgenid_file *f, void __user *arg)
 
 static long set_tracking(struct file *file, bool on)
 {
-	sysgenid_sync();
 	/* Who cannot confirm would hold up everybody for ever. */
 	if (!(file->f_mode & FMODE_WRITE)) {
 		trace_sysgenid_refuse(SYSGENID_SET_WATCHER_TRACKING, -EBADF);
@@ -306,13 +333,17 @@ static long do_ioctl(struct file *file, unsigned int cmd, unsigned long arg, voi
 {
 	struct sysgenid_file *f = file->private_data;
 
+	open_rng();
+	/* Not synced first: what an agent and the hardware report is one restore. */
+	if (cmd == SYSGENID_TRIGGER_GEN_UPDATE)
+		return trigger_min(arg);
+	sysgenid_sync();
+
 	switch (cmd) {
 	case SYSGENID_SET_WATCHER_TRACKING:
 		return set_tracking(file, arg);
 	case SYSGENID_WAIT_WATCHERS:
 		return sysgenid_wait_watchers(f, arg);
-	case SYSGENID_TRIGGER_GEN_UPDATE:
-		return trigger_min(arg);
 	}
 
 	/* The size in a command grows with its struct; the rest does not change. */
@@ -531,20 +562,36 @@ static struct miscdevice hw_misc = {
 	.fops = &hw_fops,
 };
 
+/*
+ * Amazon's kernels have a driver of that name built in. This is asked before
+ * anything is registered: what fails behind /dev/sysgenid-hw would take away the
+ * code of those who have opened that by then.
+ */
+static bool name_is_taken(void)
+{
+	struct path path;
+
+	if (kern_path("/sys/class/misc/sysgenid", 0, &path))
+		return false;
+	path_put(&path);
+	return true;
+}
+
 int sysgenid_chardev_init(void)
 {
 	int ret;
 
+	if (name_is_taken()) {
+		pr_err("not loaded: this kernel has a driver of its own for /dev/sysgenid\n");
+		return -EEXIST;
+	}
 	/* First: who finds /dev/sysgenid may look for this one at once. */
 	ret = misc_register(&hw_misc);
 	if (ret)
 		return ret;
 	ret = misc_register(&sysgenid_misc);
-	if (ret) {
+	if (ret)
 		misc_deregister(&hw_misc);
-		pr_err("not loaded: /dev/sysgenid cannot be made (%d)%s\n", ret,
-		       ret == -EEXIST ? ": this kernel has a driver of its own for it" : "");
-	}
 	return ret;
 }
 

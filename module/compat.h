@@ -22,13 +22,16 @@
 #error "sysgenid needs Linux 5.10 or newer (copy_struct_from_user, CAP_CHECKPOINT_RESTORE)."
 #endif
 
+#ifndef CONFIG_ACPI
+#error "sysgenid needs a kernel with CONFIG_ACPI: it finds the VM generation id by ACPI."
+#endif
+
 /* vma->vm_flags became read-only in 6.3. */
 #ifdef SYSGENID_HAVE_VM_FLAGS_SET
 static inline void sysgenid_vm_flags_mod(struct vm_area_struct *vma,
 					 vm_flags_t set, vm_flags_t clear)
 {
-	vm_flags_set(vma, set);
-	vm_flags_clear(vma, clear);
+	vm_flags_mod(vma, set, clear);
 }
 #else
 static inline void sysgenid_vm_flags_mod(struct vm_area_struct *vma,

@@ -51,6 +51,14 @@ static void wake_work_fn(struct work_struct *work)
 
 static DECLARE_WORK(wake_work, wake_work_fn);
 
+/* Outside of a publish. */
+void sysgenid_reseed_now(void)
+{
+	spin_lock(&sysgenid.lock);
+	WRITE_ONCE(sysgenid.reseed_status, sysgenid_reseed());
+	spin_unlock(&sysgenid.lock);
+}
+
 /*
  * A periodic reseed of the kernel RNG that was under way when the snapshot was
  * taken ends after the forced one, and undoes it: both clones then hold the
@@ -58,7 +66,7 @@ static DECLARE_WORK(wake_work, wake_work_fn);
  */
 static void reseed_work_fn(struct work_struct *work)
 {
-	sysgenid_reseed();
+	sysgenid_reseed_now();
 }
 
 static DECLARE_DELAYED_WORK(reseed_work, reseed_work_fn);
@@ -99,7 +107,7 @@ static void adopt_id(u64 id[2])
 
 	for (tries = 1; ; tries++) {
 		sysgenid_reseed_mix(id, 2 * sizeof(*id));
-		sysgenid.reseed_status = sysgenid_reseed();
+		WRITE_ONCE(sysgenid.reseed_status, sysgenid_reseed());
 		sysgenid_vmgenid_read(now);
 		if ((now[0] == id[0] && now[1] == id[1]) || tries == ID_TRIES)
 			return;
@@ -120,7 +128,7 @@ static void store(u32 generation, u32 source, const u64 *id)
 	struct sysgenid_page *page = sysgenid.page;
 
 	sysgenid.published++;
-	sysgenid.outdated = sysgenid.watchers;
+	WRITE_ONCE(sysgenid.outdated, sysgenid.watchers);
 
 	/* Preemption off, also on real-time kernels: readers spin on an odd seq. */
 	preempt_disable();
@@ -154,7 +162,7 @@ static void store(u32 generation, u32 source, const u64 *id)
 static bool publish(u32 source, u32 min, const void *entropy, size_t len,
 		    struct news *news)
 {
-	u32 next = max(min, sysgenid.page->generation + 1);
+	u32 now = sysgenid.page->generation, next = now + 1;
 	u64 id[2];
 	bool moved;
 
@@ -165,13 +173,16 @@ static bool publish(u32 source, u32 min, const void *entropy, size_t len,
 	if (!moved && source == SYSGENID_SOURCE_VMGENID)
 		return false;
 
+	/* After 0xffffffff comes 0, and never the same again. */
+	if (min > next && min != now)
+		next = min;
 	if (len)
 		sysgenid_reseed_mix(entropy, len);
 	if (moved) {
 		source = SYSGENID_SOURCE_VMGENID;
 		adopt_id(id);
 	} else {
-		sysgenid.reseed_status = sysgenid_reseed();
+		WRITE_ONCE(sysgenid.reseed_status, sysgenid_reseed());
 	}
 
 	store(next, source, moved ? id : NULL);
@@ -235,8 +246,6 @@ void sysgenid_trigger_expected(struct sysgenid_file *f, struct sysgenid_trigger_
 {
 	struct news news;
 	bool published = false;
-
-	sysgenid_sync();
 
 	spin_lock(&sysgenid.lock);
 	if (sysgenid.page->generation == arg->expected) {
@@ -325,6 +334,8 @@ void sysgenid_generation_start(void)
 	if (!sysgenid_vmgenid_page(&pfn))
 		sysgenid.page->features |= SYSGENID_FEATURE_EXACT;
 	sysgenid_vmgenid_start();
+	/* As after a publish: see reseed_work_fn(). */
+	queue_delayed_work(workqueue, &reseed_work, HZ);
 	if (register_pm_notifier(&pm_notifier))
 		pr_warn("resume from suspend will be noticed late\n");
 	if (sysgenid_vmgenid_present() && compare_interval_ms)

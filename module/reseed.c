@@ -7,6 +7,7 @@
  * and its ioctl is called with credentials of our own: the caller of a read(2)
  * may be anybody.
  */
+#include <linux/capability.h>
 #include <linux/cred.h>
 #include <linux/err.h>
 #include <linux/file.h>
@@ -16,6 +17,7 @@
 #include <linux/namei.h>
 #include <linux/random.h>
 #include <linux/sched/task.h>
+#include <linux/user_namespace.h>
 
 #include "sysgenid.h"
 
@@ -25,29 +27,38 @@ static const struct cred *root_cred;
 static struct file *urandom;
 
 /*
- * Opens the device if it is not open yet. From process context of a program
- * only: kernel threads have no /dev since 7.3. The path is the caller's, so it
- * is opened only if what it leads to is the kernel's RNG.
+ * sysgenid_reseed_open - open the device, if it is not open yet
+ *
+ * From process context of a program only: kernel threads have no /dev since 7.3.
+ * The path is the caller's: it is walked for root only, as others could lead it
+ * into file systems that never answer, and opened only if it ends at the
+ * kernel's RNG. Not from open(2) of a misc device, which holds the mutex of all
+ * of them. May sleep. Return: whether this call opened it.
  */
-void sysgenid_reseed_open(void)
+bool sysgenid_reseed_open(void)
 {
+	bool opened = false;
 	struct file *file;
 	struct inode *inode;
 	struct path path;
 
-	if (READ_ONCE(urandom) || !root_cred || kern_path(URANDOM, LOOKUP_FOLLOW, &path))
-		return;
+	if (READ_ONCE(urandom) || !ns_capable_noaudit(&init_user_ns, CAP_SYS_ADMIN) ||
+	    kern_path(URANDOM, LOOKUP_FOLLOW, &path))
+		return false;
 
 	inode = d_backing_inode(path.dentry);
 	if (S_ISCHR(inode->i_mode) &&
 	    (inode->i_rdev == MKDEV(MEM_MAJOR, 8) || inode->i_rdev == MKDEV(MEM_MAJOR, 9))) {
 		file = dentry_open(&path, O_RDONLY, root_cred);
 		/* Pairs with the load in sysgenid_reseed(). */
-		if (!IS_ERR(file) && (!file->f_op->unlocked_ioctl ||
-				      cmpxchg(&urandom, NULL, file)))
-			fput(file);
+		if (!IS_ERR(file)) {
+			opened = file->f_op->unlocked_ioctl && !cmpxchg(&urandom, NULL, file);
+			if (!opened)
+				fput(file);
+		}
 	}
 	path_put(&path);
+	return opened;
 }
 
 int sysgenid_reseed_init(void)
@@ -57,7 +68,7 @@ int sysgenid_reseed_init(void)
 		return -ENOMEM;
 	sysgenid_reseed_open();
 	if (!urandom)
-		pr_warn("cannot open " URANDOM " yet: trying again when /dev/sysgenid is opened\n");
+		pr_warn("cannot open " URANDOM " yet: trying again when root uses /dev/sysgenid\n");
 	return 0;
 }
 
@@ -77,8 +88,9 @@ void sysgenid_reseed_mix(const void *data, size_t len)
 /*
  * sysgenid_reseed - make the kernel RNG draw a new key from its pool
  *
- * Does not sleep. Return: 0; also while the RNG is not ready: it has given out
- * nothing that it promised to be random, and what was mixed is in its first key.
+ * Does not sleep. Caller holds sysgenid.lock. Return: 0; also while the RNG is
+ * not ready: it has given out nothing that it promised to be random, and what was
+ * mixed is in its first key.
  */
 int sysgenid_reseed(void)
 {

@@ -47,6 +47,7 @@ extern struct sysgenid_state sysgenid;
 /* Who a watcher is, noted when it is tracked or confirms. */
 struct sysgenid_identity {
 	struct pid *pid;
+	kuid_t uid;
 	u64 start_time;
 	u64 cgroup_id;
 	char comm[TASK_COMM_LEN];
@@ -55,15 +56,19 @@ struct sysgenid_identity {
 struct sysgenid_user;
 
 /*
- * An open file of /dev/sysgenid. All but @wait is guarded by sysgenid.lock.
+ * An open file of /dev/sysgenid. All but @wait and @index is guarded by
+ * sysgenid.lock.
  *
- * @wait: readers and pollers of this file; one queue each, so that waking never
- *	holds one queue's lock for all.
+ * @wait: readers and pollers of this file; one queue each, so that waking does
+ *	not hold one lock for the waiters of all files.
  * @index: its place in the table of all open files: the cursor of lists.
- * @confirmed_at: sysgenid.published when it confirmed; U64_MAX: never did so.
  * @confirmed: the generation it confirmed or declared last.
- * @uid: whom it is charged to.
+ * @confirmed_at: sysgenid.published when it confirmed; U64_MAX: never did so.
+ * @tracked: others wait for it.
+ * @unknown: it declared that nobody knows its generation.
+ * @fresh: it may still declare.
  * @user: the account it is charged to, NULL if its user is not limited.
+ * @identity: of who tracked or confirmed last; @identity.uid may see it listed.
  */
 struct sysgenid_file {
 	wait_queue_head_t wait;
@@ -73,7 +78,6 @@ struct sysgenid_file {
 	bool tracked;
 	bool unknown;
 	bool fresh;
-	kuid_t uid;
 	struct sysgenid_user *user;
 	struct sysgenid_identity identity;
 	struct rcu_head rcu;
@@ -92,6 +96,7 @@ void sysgenid_trigger_min(u32 min);
 void sysgenid_trigger_expected(struct sysgenid_file *f, struct sysgenid_trigger_args *arg,
 			       const void *entropy);
 const char *sysgenid_source_name(u32 source);
+void sysgenid_reseed_now(void);
 
 static inline u32 sysgenid_generation(void)
 {
@@ -136,7 +141,7 @@ void sysgenid_vmfork_exit(void);
 /* reseed.c */
 int sysgenid_reseed_init(void);
 void sysgenid_reseed_exit(void);
-void sysgenid_reseed_open(void);
+bool sysgenid_reseed_open(void);
 void sysgenid_reseed_mix(const void *data, size_t len);
 int sysgenid_reseed(void);
 

@@ -170,6 +170,8 @@ const char *sysgenid_vmgenid_init(void)
 	sysgenid.record->hw_offset = offset_in_page(address);
 	sysgenid.record->size = sizeof(*sysgenid.record);
 	sysgenid_reseed_mix(id, sizeof(id));
+	/* The snapshot may be older than the module: generation 0 is a promise, too. */
+	sysgenid_reseed_now();
 
 	page_error = check_page();
 	sysgenid.sources |= BIT(SYSGENID_SOURCE_VMGENID);

@@ -49,17 +49,23 @@ static unsigned int unprivileged_watchers;
 
 /*
  * Whom the caller's watchers are charged to. Who made a user namespace has many
- * uids in it: they all are charged to that user's uid in the initial one.
+ * uids in it: they all are charged to that user's uid in the initial one. But
+ * the namespaces that root makes are containers: each has an account of its own,
+ * that of its own root.
  */
 static kuid_t charged_uid(void)
 {
 	struct user_namespace *ns = current_user_ns();
+	kuid_t own;
 
 	if (ns == &init_user_ns)
 		return current_uid();
 	while (ns->parent != &init_user_ns)
 		ns = ns->parent;
-	return ns->owner;
+	if (!uid_eq(ns->owner, GLOBAL_ROOT_UID))
+		return ns->owner;
+	own = make_kuid(ns, 0);
+	return uid_valid(own) ? own : ns->owner;
 }
 
 static struct sysgenid_user *find_account(kuid_t uid)
@@ -77,6 +83,7 @@ static void identify(struct sysgenid_identity *identity)
 	struct task_struct *leader = current->group_leader;
 
 	identity->pid = get_pid(task_tgid(current));
+	identity->uid = current_uid();
 	identity->start_time = leader->start_boottime;
 	identity->cgroup_id = sysgenid_cgroup_id();
 	get_task_comm(identity->comm, leader);
@@ -142,7 +149,7 @@ void sysgenid_file_untrack(struct sysgenid_file *f)
 	was = f->tracked;
 	if (was) {
 		f->tracked = false;
-		sysgenid.watchers--;
+		WRITE_ONCE(sysgenid.watchers, sysgenid.watchers - 1);
 		if (outdated(f))
 			WRITE_ONCE(sysgenid.outdated, sysgenid.outdated - 1);
 		unused = uncharge(f);
@@ -165,17 +172,17 @@ void sysgenid_file_release(struct sysgenid_file *f)
 }
 
 /* Caller holds the lock. Return: 0 or -EDQUOT. */
-static int charge(struct sysgenid_file *f, struct sysgenid_user **new)
+static int charge(struct sysgenid_file *f, kuid_t uid, struct sysgenid_user **new)
 {
-	struct sysgenid_user *user = find_account(f->uid);
+	struct sysgenid_user *user = find_account(uid);
 
-	if (unprivileged_watchers >= max_watchers_unprivileged ||
-	    (user ? user->tracked : 0) >= max_watchers_per_user)
+	if (unprivileged_watchers >= READ_ONCE(max_watchers_unprivileged) ||
+	    (user ? user->tracked : 0) >= READ_ONCE(max_watchers_per_user))
 		return -EDQUOT;
 	if (!user) {
 		user = *new;
 		*new = NULL;
-		user->uid = f->uid;
+		user->uid = uid;
 		hash_add(users, &user->node, __kuid_val(user->uid));
 	}
 	user->tracked++;
@@ -202,13 +209,12 @@ int sysgenid_file_track(struct sysgenid_file *f)
 
 	spin_lock(&sysgenid.lock);
 	if (!f->tracked) {
-		f->uid = uid;
 		if (limited)
-			ret = charge(f, &user);
+			ret = charge(f, uid, &user);
 		if (!ret) {
 			f->tracked = true;
 			f->fresh = false;
-			sysgenid.watchers++;
+			WRITE_ONCE(sysgenid.watchers, sysgenid.watchers + 1);
 			if (outdated(f))
 				WRITE_ONCE(sysgenid.outdated, sysgenid.outdated + 1);
 			trace_sysgenid_track(true, sysgenid.watchers, sysgenid.outdated);
@@ -289,9 +295,11 @@ int sysgenid_file_declare(struct sysgenid_file *f, u32 generation, bool unknown)
 	}
 	spin_unlock(&sysgenid.lock);
 
-	/* It may be outdated now, and somebody asleep on it. */
-	if (!ret)
+	/* It may be outdated now, and others asleep on it. */
+	if (!ret) {
 		wake_up_poll(&f->wait, EPOLLIN | EPOLLRDNORM);
+		swake_up_all(&sysgenid.settled);
+	}
 	return ret;
 }
 
@@ -369,8 +377,9 @@ static int wait_settled(struct wait_args *args, ktime_t *expires, int interrupte
 			expired = !schedule_hrtimeout_range(expires, 0, HRTIMER_MODE_ABS);
 			continue;
 		}
-		if (sysgenid_vmgenid_moved()) {
+		if (sysgenid_vmgenid_moved() && !fatal_signal_pending(current)) {
 			__set_current_state(TASK_RUNNING);
+			cond_resched();
 			continue;
 		}
 		if (ret == -EAGAIN)
@@ -424,7 +433,7 @@ static bool describe(struct sysgenid_file *f, const struct viewer *viewer,
 	bool shown;
 
 	spin_lock(&sysgenid.lock);
-	shown = f->tracked && (viewer->all || uid_eq(f->uid, viewer->uid)) &&
+	shown = f->tracked && (viewer->all || uid_eq(identity->uid, viewer->uid)) &&
 		(outdated(f) || !viewer->outdated_only);
 	if (shown) {
 		memset(entry, 0, sizeof(*entry));
@@ -446,7 +455,7 @@ int sysgenid_list_watchers(struct sysgenid_list_args *arg, struct sysgenid_watch
 {
 	struct viewer viewer = {
 		.pid_ns = task_active_pid_ns(current),
-		.uid = charged_uid(),
+		.uid = current_uid(),
 		.all = ns_capable_noaudit(&init_user_ns, CAP_SYS_PTRACE) ||
 		       ns_capable_noaudit(&init_user_ns, CAP_SYS_ADMIN),
 		.outdated_only = !(arg->flags & SYSGENID_LIST_ALL),
@@ -456,6 +465,8 @@ int sysgenid_list_watchers(struct sysgenid_list_args *arg, struct sysgenid_watch
 	u32 count = 0;
 	int batch;
 
+	/* First: the caller repeats it all if there is another one by the end. */
+	arg->generation = sysgenid_generation();
 	do {
 		rcu_read_lock();
 		for (batch = 0; batch < WALK_BATCH && count < arg->count; batch++) {
@@ -471,10 +482,7 @@ int sysgenid_list_watchers(struct sysgenid_list_args *arg, struct sysgenid_watch
 		cond_resched();
 	} while (f && count < arg->count);
 
-	spin_lock(&sysgenid.lock);
-	arg->generation = sysgenid.page->generation;
-	arg->outdated = sysgenid.outdated;
-	spin_unlock(&sysgenid.lock);
+	arg->outdated = READ_ONCE(sysgenid.outdated);
 	arg->cursor = f ? index : 0;
 	return count;
 }

@@ -91,17 +91,17 @@ static void pause_us(long us)
 static void one_operation(unsigned int *seed)
 {
 	atomic_int *slot = &slots[rand_r(seed) % SLOTS];
-	struct sysgenid_watcher entries[8];
+	struct sysgenid_watcher entries[SLOTS];
 	struct sysgenid_list_args list = {
 		.size = sizeof(list), .entries = (uintptr_t)entries,
-		.entry_size = sizeof(entries[0]), .count = 8, .flags = SYSGENID_LIST_ALL,
+		.entry_size = sizeof(entries[0]), .count = SLOTS, .flags = SYSGENID_LIST_ALL,
 	};
 	struct sysgenid_wait_args wait = { .size = sizeof(wait), .timeout_ns = rand_r(seed) % 100000 };
 	struct sysgenid_declare_args declare = { .size = sizeof(declare), .flags = 1 };
 	struct sysgenid_get_args answer;
 	struct pollfd p = { .events = POLLIN };
 	int fd = atomic_load(slot);
-	uint32_t value;
+	uint32_t value, i;
 
 	switch (rand_r(seed) % 16) {
 	case 0:
@@ -141,7 +141,13 @@ static void one_operation(unsigned int *seed)
 		ioctl(fd, SYSGENID_WAIT_WATCHERS, 1);
 		break;
 	case 12:
-		ioctl(fd, SYSGENID_LIST_WATCHERS, &list);
+		if (ioctl(fd, SYSGENID_LIST_WATCHERS, &list))
+			break;
+		for (i = 0; i < list.count; i++)
+			if (!(entries[i].flags & SYSGENID_WATCHER_OUTDATED) &&
+			    entries[i].confirmed != list.generation)
+				wrong("a list for generation %u has a watcher of %u as adjusted",
+				      list.generation, entries[i].confirmed);
 		break;
 	case 13:
 		ioctl(fd, SYSGENID_DECLARE, &declare);

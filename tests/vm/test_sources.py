@@ -2,6 +2,10 @@
 """Where generations come from, what feeds the kernel RNG, and what the module lets people see."""
 
 import errno
+import os
+import signal
+import threading
+import time
 
 from vmlib import VM, Context, Timeout, vmtest, wait_until
 
@@ -44,10 +48,11 @@ def without_urandom_a_generation_is_published_all_the_same(t: Context) -> None:
         assert generation(clone) == 1
         assert int(sysfs(clone, "reseed_error")) == errno.ENOENT
         assert "could not be reseeded" in clone.dmesg()
-        # Whoever opens the device with the RNG in its /dev mends it.
+        # Root who uses the device with the RNG in its /dev mends it.
         clone.run("mv", "/dev/elsewhere", "/dev/urandom")
+        assert clone.run("sysgenidctl", "get", uid=1000, gid=1000).ok
+        assert int(sysfs(clone, "reseed_error")) == errno.ENOENT, "an ordinary user's idea of /dev was followed"
         clone.run("sysgenidctl", "get")
-        clone.run("sysgenidctl", "trigger")
         assert int(sysfs(clone, "reseed_error")) == 0
     with t.cloned(state) as clone:
         # Something else by that name is not even opened.
@@ -66,6 +71,59 @@ def rng_that_is_not_ready_is_no_failure(t: Context) -> None:
         assert generation(clone) == 1
         assert int(sysfs(clone, "reseed_error")) == 0
         assert "could not be reseeded" not in clone.dmesg()
+
+
+def draws_after_load(t: Context, patch: str | None) -> list[bytes]:
+    """What clones draw first that load the module only when they have been cloned."""
+    vm = t.boot(patch=patch)
+    # A young kernel reseeds itself each second: be in the middle of one.
+    vm.random()
+    state = vm.snapshot()
+    found = []
+    for _ in range(6):
+        with t.cloned(state) as clone:
+            assert clone.insmod() == 0
+            found.append(clone.random())
+    return found
+
+
+@vmtest()
+def loaded_after_the_snapshot_it_reseeds_too(t: Context) -> None:
+    found = draws_after_load(t, None)
+    assert len(set(found)) == len(found), found
+
+
+@vmtest("bookworm-cloud")
+def loaded_after_the_snapshot_needs_the_reseed(t: Context) -> None:
+    """The control: a module that mixes the id when it is loaded, and does not reseed."""
+    found = draws_after_load(t, "no-reseed-at-load.patch")
+    assert len(set(found)) < len(found), f"the mutant was not caught: {found}"
+
+
+@vmtest(timeout=120)
+def an_id_that_never_rests_holds_nobody(t: Context) -> None:
+    """A hypervisor gone wild: calls may take their time, but their processes can be killed."""
+    vm = t.boot(insmod="", ram_file=True, smp=2)
+    wild = threading.Event()
+
+    def change() -> None:
+        while not wild.is_set():
+            vm.write_guid(os.urandom(16))
+
+    changer = threading.Thread(target=change)
+    vm.spawn("reader", "sh", "-c", "while :; do sysgenidctl get; done")
+    changer.start()
+    try:
+        time.sleep(2)
+        vm.kill("reader", signal.SIGKILL)
+        assert vm.wait("reader", limit=30).status == "signal"
+    finally:
+        wild.set()
+        changer.join()
+    assert generation(vm) > 10
+    settled = generation(vm)
+    vm.run("sleep", "0.5")
+    assert generation(vm) == settled
 
 
 @vmtest(timeout=120)

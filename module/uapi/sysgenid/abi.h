@@ -138,9 +138,9 @@ struct sysgenid_record {
  * The others take a struct whose first member is its size as the caller knows
  * it; the size in the command number is not looked at. A struct that is shorter
  * than the first version: EINVAL; longer than the module knows: E2BIG, unless
- * the rest is zero. On success @size comes back as the part that the module
- * filled in. Unknown flags and reserved members that are not zero: EINVAL. Any
- * of them: EFAULT.
+ * the rest is zero and it all fits into a page. Where anything comes back, @size
+ * does, too, as the part that the module filled in. Unknown flags and reserved
+ * members that are not zero: EINVAL. Any of them: EFAULT.
  */
 
 /* About the open file. */

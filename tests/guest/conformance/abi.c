@@ -357,6 +357,7 @@ static void wait_watchers_ends(void)
 	size_t i;
 
 	for (i = 0; i < 3; i++) {
+		double start = seconds();
 		int overseer;
 
 		shared_watcher = open_rw();
@@ -365,6 +366,7 @@ static void wait_watchers_ends(void)
 		overseer = open_rw();
 		pthread_create(&thread, NULL, ends[i], NULL);
 		EXPECT_EQ(0, ioctl(overseer, SYSGENID_WAIT_WATCHERS, 5000));
+		EXPECT(seconds() - start < 2);
 		pthread_join(thread, NULL);
 		if (ends[i] != close_later)
 			close(shared_watcher);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The commands 0x10 and above: what they do, and every errno. */
 #define _GNU_SOURCE
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
@@ -443,6 +444,56 @@ static void list_in_a_pid_namespace(void)
 	EXPECT_EQ(0, status);
 }
 
+static int container_fd;
+
+static void list_inside(void)
+{
+	struct sysgenid_watcher entries[4];
+	struct sysgenid_list_args arg = { 0 };
+
+	EXPECT_EQ(0, setresuid(0, 0, 0));
+	EXPECT_EQ(0, ioctl(container_fd, SYSGENID_SET_WATCHER_TRACKING, 1));
+	EXPECT_EQ(0, list(container_fd, SYSGENID_LIST_ALL, &arg, entries, 4));
+	EXPECT_EQ(1, arg.count);
+	EXPECT_EQ(getpid(), entries[0].pid);
+}
+
+/* Root of a container that root has made does not see the host's. */
+static void list_in_a_container(void)
+{
+	int outside = open_rw();
+
+	track(outside);
+	container_fd = open_rw();
+	run_in_user_namespace(0, "0 200000 100\n", list_inside);
+}
+
+static int shared_fd;
+
+static void *declare_later(void *unused)
+{
+	(void)unused;
+	sleep_ms(100);
+	declare(shared_fd, 0, SYSGENID_DECLARE_UNKNOWN);
+	return NULL;
+}
+
+/* Who waits with an open file learns at once that it is itself outdated now. */
+static void declare_ends_a_wait(void)
+{
+	int watcher = open_rw();
+	double start = seconds();
+	pthread_t thread;
+
+	track(watcher);
+	trigger();
+	shared_fd = open_rw();
+	pthread_create(&thread, NULL, declare_later, NULL);
+	EXPECT_ERR(EINTR, ioctl(shared_fd, SYSGENID_WAIT_WATCHERS, 5000));
+	EXPECT(seconds() - start < 2);
+	pthread_join(thread, NULL);
+}
+
 static int trigger_expecting(int fd, uint32_t expected, const void *entropy, uint32_t len,
 			     struct sysgenid_trigger_args *arg)
 {
@@ -607,6 +658,8 @@ const struct test addition_tests[] = {
 	{ "additions: list by cursor", list_by_cursor, true },
 	{ "additions: list of a user", list_of_a_user, true },
 	{ "additions: list in a pid namespace", list_in_a_pid_namespace, true },
+	{ "additions: list in a container", list_in_a_container, true },
+	{ "additions: declare ends a wait", declare_ends_a_wait, true },
 	{ "additions: trigger with entropy", trigger_with_entropy, true },
 	{ "additions: trigger of a user", trigger_of_a_user, true },
 	{ "additions: range of the old trigger", trigger_range, true },

@@ -70,6 +70,8 @@ bool has_additions(void);
 /* Runs a function in a child; the parent's copy of everything stays as it is. */
 int run_child(void (*run)(void *), void *arg);	/* its exit status */
 void drop_to(uid_t uid);			/* no privileges, no way back */
+/* In a child, in a user namespace made by @owner with that uid_map. */
+void run_in_user_namespace(uid_t owner, const char *uid_map, void (*run)(void));
 
 /* Calls of the additions, with sizes filled in. */
 int get(int fd, struct sysgenid_get_args *get);

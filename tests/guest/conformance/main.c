@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Runs the cases and counts. Exit status: 0 if nothing failed, else 1. */
 #define _GNU_SOURCE
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -192,6 +193,49 @@ void drop_to(uid_t uid)
 		fail("cannot drop privileges: %s", strerror(errno));
 	/* Else /proc/self belongs to root, and no user namespace can be set up. */
 	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+}
+
+static void write_uid_map(pid_t child, const char *uid_map)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/uid_map", child);
+	fd = open(path, O_WRONLY);
+	if (write(fd, uid_map, strlen(uid_map)) != (ssize_t)strlen(uid_map))
+		fail("%s: %s", path, strerror(errno));
+	close(fd);
+}
+
+void run_in_user_namespace(uid_t owner, const char *uid_map, void (*run)(void))
+{
+	int made[2], mapped[2], status;
+	pid_t child;
+	char byte;
+
+	if (pipe(made) || pipe(mapped))
+		fail("pipe: %s", strerror(errno));
+	child = fork();
+	if (!child) {
+		if (owner)
+			drop_to(owner);
+		if (unshare(CLONE_NEWUSER))
+			skip("no user namespace: %s", strerror(errno));
+		if (write(made[1], "", 1) != 1 || read(mapped[0], &byte, 1) != 1)
+			_exit(FAILED);
+		run();
+		_exit(PASSED);
+	}
+	close(made[1]);
+	if (read(made[0], &byte, 1) == 1) {
+		write_uid_map(child, uid_map);
+		if (write(mapped[1], "", 1) != 1)
+			fail("pipe: %s", strerror(errno));
+	}
+	waitpid(child, &status, 0);
+	/* It has said why itself. */
+	if (status)
+		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : FAILED);
 }
 
 static int run_case(const struct test *test, char *why, size_t size)

@@ -111,7 +111,8 @@ static void w4_wrap(void)
 	EXPECT(current_generation() >= 0x80000000);
 	EXPECT_EQ(0, ioctl(fd, SYSGENID_TRIGGER_GEN_UPDATE, 0xffffffffUL));
 	EXPECT_EQ(0xffffffff, current_generation());
-	EXPECT_EQ(0, ioctl(fd, SYSGENID_TRIGGER_GEN_UPDATE, 0));
+	/* A new generation is never the same again, whatever was asked for. */
+	EXPECT_EQ(0, ioctl(fd, SYSGENID_TRIGGER_GEN_UPDATE, 0xffffffffUL));
 	EXPECT_EQ(0, current_generation());
 }
 
@@ -361,12 +362,41 @@ static void w14_unbounded_watchers(void)
 		tracked++;
 	EXPECT(tracked < MANY);
 	EXPECT_EQ(EDQUOT, errno);
-	/* Nor by way of a user namespace. */
-	if (!unshare(CLONE_NEWUSER))
-		EXPECT_ERR(EDQUOT, ioctl(fds[tracked], SYSGENID_SET_WATCHER_TRACKING, 1));
 	/* What is given back can be had again. */
 	EXPECT_EQ(0, ioctl(fds[0], SYSGENID_SET_WATCHER_TRACKING, 0));
 	EXPECT_EQ(0, ioctl(fds[tracked], SYSGENID_SET_WATCHER_TRACKING, 1));
+}
+
+static int many_fds[3000];
+
+static void track_all(void *unused)
+{
+	size_t i = 0;
+
+	(void)unused;
+	drop_to(65534);
+	while (i < 3000 && !ioctl(many_fds[i], SYSGENID_SET_WATCHER_TRACKING, 1))
+		i++;
+	EXPECT(i < 3000);
+}
+
+static void track_as_subuid(void)
+{
+	EXPECT_EQ(0, setresuid(1, 1, 1));
+	EXPECT_ERR(EDQUOT, ioctl(many_fds[2999], SYSGENID_SET_WATCHER_TRACKING, 1));
+}
+
+/* Nor by way of the subordinate uids in a user namespace of his own. */
+static void w14_subuids(void)
+{
+	struct rlimit limit = { 4096, 4096 };
+	size_t i;
+
+	setrlimit(RLIMIT_NOFILE, &limit);
+	for (i = 0; i < 3000; i++)
+		many_fds[i] = open_rw();
+	EXPECT_EQ(0, run_child(track_all, NULL));
+	run_in_user_namespace(65534, "0 65534 1\n1 100000 10\n", track_as_subuid);
 }
 
 /* The page says what it is and how long. */
@@ -460,6 +490,7 @@ const struct test weakness_tests[] = {
 	{ "W12 no way to ask when up to date", w12_get_when_up_to_date, true },
 	{ "W13 no 32-bit calls; readers may track", w13_ioctls_ignore_mode, false },
 	{ "W14 watchers without bound", w14_unbounded_watchers, false },
+	{ "W14 watchers without bound by subordinate uids", w14_subuids, false },
 	{ "W15 a page without a layout", w15_page_without_layout, false },
 	{ "W16 executable and private mappings", w16_executable_mapping, false },
 	{ "W16 mappings of programs that imply execution", w16_read_implies_exec, false },
