@@ -226,7 +226,7 @@ struct sysgenid_watcher {
 /*
  * SYSGENID_LIST_WATCHERS: tracked watchers that are outdated, or all. Who has
  * neither CAP_SYS_ADMIN nor CAP_SYS_PTRACE in the initial user namespace gets
- * only those charged to the same user. EINVAL for a @count of 0 or more than
+ * only those tracked or last confirmed by the same uid. EINVAL for a @count of 0 or more than
  * SYSGENID_LIST_MAX, or an @entry_size below the first version's. EINTR;
  * ENOMEM.
  *
