@@ -463,6 +463,13 @@ static void do_credit(const struct request *r)
 		result = ioctl(fd, RNDADDENTROPY, &pool.head);
 	if (result == 0)
 		result = getrandom(&byte, 1, GRND_NONBLOCK);
+	/*
+	 * The kernel patches its code now that the RNG is ready. QEMU's translator
+	 * can lose track of that with two processors, and the guest dies of a
+	 * breakpoint that is no longer there: let it finish before anything runs.
+	 */
+	if (sysconf(_SC_NPROCESSORS_ONLN) > 1)
+		usleep(300000);
 	reply_result(r, result);
 	if (fd >= 0)
 		close(fd);
