@@ -50,10 +50,12 @@ struct sysgenid_view {
 #define SYSGENID_HANDLE_EXACT		(1u << 0) /* see sysgenid_is_exact() */
 #define SYSGENID_HANDLE_WRITABLE	(1u << 1) /* may be tracked */
 #define SYSGENID_HANDLE_OLD_DRIVER	(1u << 2) /* a SysGenID v6-v8 driver */
+#define SYSGENID_HANDLE_SOFT		(1u << 3) /* a publisher's page file */
 
 /*
  * The members have the meaning of those of struct sysgenid_get_args. With an old
- * driver only @generation and @handle are known, and the others 0.
+ * driver only @generation and @handle are known, and the others 0. With a page
+ * file there are no watchers, and nothing is confirmed.
  */
 struct sysgenid_info {
 	uint64_t features;
@@ -69,8 +71,26 @@ struct sysgenid_info {
 };
 
 /*
- * Opens /dev/sysgenid, and /dev/sysgenid-hw where that is permitted. @flags
- * must be 0. -ENOENT: no such device; -ENODEV: it is not a sysgenid device.
+ * For sysgenid_open(): where there is no device, the page file of a publisher
+ * will do, which promises less. Never exact; sysgenid_read() knows what the
+ * publisher was told; sysgenid_wait() looks every 10 ms; what takes a driver is
+ * -EOPNOTSUPP. Calls that make a system call are -EOWNERDEAD without a living
+ * publisher.
+ */
+#define SYSGENID_OPEN_SOFT		(1u << 0)
+
+/*
+ * The page file: a struct sysgenid_page on tmpfs. It and its folder are root's,
+ * and nobody else can write to them. A publisher holds a write lock (F_OFD_SETLK)
+ * on it before it gets this name, for as long as it keeps it up to date.
+ */
+#define SYSGENID_SOFT_FOLDER		"/run/sysgenid"
+#define SYSGENID_SOFT_PAGE		"page"
+
+/*
+ * Opens /dev/sysgenid, and /dev/sysgenid-hw where that is permitted. @flags:
+ * 0, or SYSGENID_OPEN_SOFT. -ENOENT: no such device; -ENODEV: it is not a
+ * sysgenid device, or the page file is not to be trusted or has no publisher.
  */
 int sysgenid_open(struct sysgenid **out, unsigned int flags);
 /* Keeps errno; does nothing for NULL. */
@@ -78,7 +98,8 @@ void sysgenid_close(struct sysgenid *g);
 
 /*
  * Readable while the current generation is not confirmed. Belongs to the
- * handle: do not close it, and do not read from it.
+ * handle: do not close it, and do not read from it. -EOPNOTSUPP with a page
+ * file: nothing could wake who polls it.
  */
 int sysgenid_get_fd(const struct sysgenid *g);
 /* NULL for NULL. May be copied; the pages live as long as the handle. */

@@ -16,7 +16,7 @@
  * Nothing here changes between open and close: the state is the kernel's, and
  * the calls need no lock.
  *
- * @fd: what the program tracks, confirms and polls.
+ * @fd: what the program tracks, confirms and polls; or the page file.
  * @wait_fd: never tracked. The page is mapped through it, as a mapping keeps
  *	its open file alive and with it the watcher; sysgenid_wait() confirms
  *	on it, which must not confirm for the program.
@@ -33,11 +33,20 @@ struct sysgenid {
 	bool writable;
 	bool wait_writable;
 	bool old_driver;
+	bool soft;
 };
 
-/* With the paths of the nodes, for tests. */
+/* With the paths of the nodes and of the page file's folder, for tests. */
 SYSGENID_HIDDEN int sysgenid_open_at(struct sysgenid **out, const char *path,
-				     const char *hw_path, unsigned int flags);
+				     const char *hw_path, const char *folder,
+				     unsigned int flags);
+/* -ENODEV if this is no counter page. */
+SYSGENID_HIDDEN int sysgenid_map_page(struct sysgenid *g, int fd);
+SYSGENID_HIDDEN int sysgenid_open_soft(struct sysgenid *g, const char *folder);
+/* -EOWNERDEAD if the publisher has ended. */
+SYSGENID_HIDDEN int sysgenid_publisher(const struct sysgenid *g);
+SYSGENID_HIDDEN int sysgenid_soft_info(const struct sysgenid *g,
+				       struct sysgenid_info *info);
 
 /*
  * The child of a fork shares the open file: what it confirms, its parent would

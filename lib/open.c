@@ -63,11 +63,11 @@ static void unmap(const struct sysgenid *g, void *p)
 		munmap(p, g->page_size);
 }
 
-static int map_page(struct sysgenid *g)
+int sysgenid_map_page(struct sysgenid *g, int fd)
 {
 	const struct sysgenid_page *page;
 
-	g->page = map(g, g->wait_fd, 0);
+	g->page = map(g, fd, 0);
 	if (!g->page)
 		return -errno;
 	page = g->page;
@@ -116,45 +116,81 @@ static void map_hardware(struct sysgenid *g, const char *hw_path)
 						 record->hw_offset);
 }
 
-int sysgenid_open_at(struct sysgenid **out, const char *path,
-		     const char *hw_path, unsigned int flags)
+static int open_device(struct sysgenid *g, const char *path,
+		       const char *hw_path)
 {
-	struct sysgenid *g;
 	int r;
-
-	if (!out)
-		return -EINVAL;
-	*out = NULL;
-	if (flags)
-		return -EINVAL;
-	g = calloc(1, sizeof(*g));
-	if (!g)
-		return -ENOMEM;
-	g->wait_fd = -1;
-	g->page_size = (size_t)sysconf(_SC_PAGESIZE);
-	g->pid = getpid();
 
 	g->fd = open_node(path, &g->writable);
 	r = g->fd < 0 ? g->fd : identify(g);
 	if (r)
-		goto fail;
+		return r;
 	g->wait_fd = open_node(path, &g->wait_writable);
-	r = g->wait_fd < 0 ? g->wait_fd : map_page(g);
+	r = g->wait_fd < 0 ? g->wait_fd : sysgenid_map_page(g, g->wait_fd);
 	if (r)
-		goto fail;
+		return r;
 	if (!g->old_driver)
 		map_hardware(g, hw_path);
-	*out = g;
 	return 0;
-fail:
-	sysgenid_close(g);
+}
+
+static void start(struct sysgenid *g)
+{
+	*g = (struct sysgenid){
+		.page_size = (size_t)sysconf(_SC_PAGESIZE),
+		.fd = -1,
+		.wait_fd = -1,
+		.pid = getpid(),
+	};
+}
+
+static void give_back(struct sysgenid *g)
+{
+	unmap(g, g->record);
+	unmap(g, g->hardware);
+	unmap(g, g->page);
+	if (g->wait_fd >= 0)
+		close(g->wait_fd);
+	if (g->fd >= 0)
+		close(g->fd);
+}
+
+int sysgenid_open_at(struct sysgenid **out, const char *path,
+		     const char *hw_path, const char *folder,
+		     unsigned int flags)
+{
+	struct sysgenid *g;
+	int r, soft;
+
+	if (!out)
+		return -EINVAL;
+	*out = NULL;
+	if (flags & ~SYSGENID_OPEN_SOFT)
+		return -EINVAL;
+	g = calloc(1, sizeof(*g));
+	if (!g)
+		return -ENOMEM;
+	start(g);
+	r = open_device(g, path, hw_path);
+	if (flags & SYSGENID_OPEN_SOFT && (r == -ENOENT || r == -ENODEV)) {
+		give_back(g);
+		start(g);
+		soft = sysgenid_open_soft(g, folder);
+		/* If there is neither, the device is what was looked for. */
+		if (soft != -ENOENT)
+			r = soft;
+	}
+	if (r)
+		sysgenid_close(g);
+	else
+		*out = g;
 	return r;
 }
 
 SYSGENID_PUBLIC int sysgenid_open(struct sysgenid **out, unsigned int flags)
 {
 	return sysgenid_open_at(out, SYSGENID_DEVICE, SYSGENID_HW_DEVICE,
-				flags);
+				SYSGENID_SOFT_FOLDER, flags);
 }
 
 SYSGENID_PUBLIC void sysgenid_close(struct sysgenid *g)
@@ -163,20 +199,16 @@ SYSGENID_PUBLIC void sysgenid_close(struct sysgenid *g)
 
 	if (!g)
 		return;
-	unmap(g, g->record);
-	unmap(g, g->hardware);
-	unmap(g, g->page);
-	if (g->wait_fd >= 0)
-		close(g->wait_fd);
-	if (g->fd >= 0)
-		close(g->fd);
+	give_back(g);
 	free(g);
 	errno = saved;
 }
 
 SYSGENID_PUBLIC int sysgenid_get_fd(const struct sysgenid *g)
 {
-	return g ? g->fd : -EINVAL;
+	if (!g)
+		return -EINVAL;
+	return g->soft ? -EOPNOTSUPP : g->fd;
 }
 
 SYSGENID_PUBLIC const struct sysgenid_view *

@@ -15,14 +15,14 @@ int sysgenid_ioctl(int fd, unsigned long command, void *arg)
 	return r > 0 ? -ENODEV : 0;
 }
 
-/* For the calls that an old driver does not have. */
+/* For the calls that an old driver does not have, nor a page file. */
 static int new_call(const struct sysgenid *g, unsigned long command, void *arg)
 {
 	int r = sysgenid_usable(g);
 
 	if (r)
 		return r;
-	if (g->old_driver)
+	if (g->old_driver || g->soft)
 		return -EOPNOTSUPP;
 	return sysgenid_ioctl(g->fd, command, arg);
 }
@@ -30,12 +30,21 @@ static int new_call(const struct sysgenid *g, unsigned long command, void *arg)
 SYSGENID_PUBLIC int sysgenid_read(struct sysgenid *g, uint32_t *generation)
 {
 	struct sysgenid_get_args get = { .size = sizeof(get) };
+	uint32_t now;
 	int r = sysgenid_usable(g);
 
 	if (r)
 		return r;
 	if (!generation)
 		return -EINVAL;
+	if (g->soft) {
+		now = sysgenid_load(g);
+		/* Who lives now has kept it up to date until now. */
+		r = sysgenid_publisher(g);
+		if (!r)
+			*generation = now;
+		return r;
+	}
 	if (g->old_driver) {
 		*generation = sysgenid_load(g);
 		return 0;
@@ -74,6 +83,8 @@ SYSGENID_PUBLIC int sysgenid_confirm(struct sysgenid *g, uint32_t generation)
 
 	if (r)
 		return r;
+	if (g->soft)
+		return -EOPNOTSUPP;
 	return sysgenid_confirm_fd(g, g->fd, g->writable, generation);
 }
 
@@ -83,6 +94,8 @@ SYSGENID_PUBLIC int sysgenid_track(struct sysgenid *g, bool on)
 
 	if (r)
 		return r;
+	if (g->soft)
+		return -EOPNOTSUPP;
 	/* Old drivers would track whom they do not let confirm. */
 	if (!g->writable)
 		return -EACCES;
@@ -206,11 +219,13 @@ SYSGENID_PUBLIC int sysgenid_get_info(struct sysgenid *g,
 	if (g->old_driver) {
 		known.generation = sysgenid_load(g);
 		known.handle = SYSGENID_HANDLE_OLD_DRIVER;
+	} else if (g->soft) {
+		r = sysgenid_soft_info(g, &known);
 	} else {
 		r = get_from_driver(g, &known);
-		if (r)
-			return r;
 	}
+	if (r)
+		return r;
 	if (sysgenid_is_exact(g))
 		known.handle |= SYSGENID_HANDLE_EXACT;
 	if (g->writable)

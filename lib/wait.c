@@ -6,7 +6,7 @@
  * whether it is the one that the caller has seen. So confirm what is current,
  * on a file that is ours alone, and poll that. A generation that comes between
  * the two makes poll return at once; one that comes before them makes the
- * confirmation fail, or was read.
+ * confirmation fail, or was read. A page file is looked at now and then.
  */
 #define _GNU_SOURCE
 #include <limits.h>
@@ -42,7 +42,7 @@ static int left_ms(int64_t deadline)
 static int sleep_on(const struct sysgenid *g, int timeout_ms)
 {
 	struct pollfd p = { .fd = g->wait_fd, .events = POLLIN };
-	bool wakes = !g->old_driver || g->wait_writable;
+	bool wakes = !g->soft && (!g->old_driver || g->wait_writable);
 
 	if (!wakes && (timeout_ms < 0 || timeout_ms > LOOK_MS))
 		timeout_ms = LOOK_MS;
@@ -74,7 +74,9 @@ SYSGENID_PUBLIC int sysgenid_wait(struct sysgenid *g, uint32_t seen,
 		left = timeout_ms == 0 ? 0 : left_ms(deadline);
 		if (left == 0)
 			return -ETIMEDOUT;
-		r = sysgenid_confirm_fd(g, g->wait_fd, g->wait_writable, now);
+		if (!g->soft)
+			r = sysgenid_confirm_fd(g, g->wait_fd,
+						g->wait_writable, now);
 		if (r == -ESTALE)
 			continue;
 		/* An old driver and no write access: looked at now and then. */

@@ -24,6 +24,9 @@ int complain(int error, const char *what)
 		return say(FAILED, what,
 			   "the driver of " SYSGENID_DEVICE
 			   " is an older one that cannot do this; load the sysgenid module in its place");
+	case -EOWNERDEAD:
+		return say(NO_DEVICE, what,
+			   "the publisher has ended; look why \"sysgenidctl publish\" does not run");
 	case -ETIMEDOUT:
 		return say(TIMED_OUT, what, "no new generation in this time");
 	default:
@@ -43,17 +46,23 @@ int complain_usage(const char *format, ...)
 	return USAGE;
 }
 
-int open_device(struct sysgenid **g)
+int open_device(struct sysgenid **g, bool soft)
 {
-	int r = sysgenid_open(g, 0);
+	int r = sysgenid_open(g, soft ? SYSGENID_OPEN_SOFT : 0);
 
 	switch (r) {
 	case 0:
 		return DONE;
 	case -ENOENT:
+		if (soft)
+			return say(NO_DEVICE, SYSGENID_DEVICE,
+				   "not there, and no page file either; try \"modprobe sysgenid\" or \"sysgenidctl publish\"");
 		return say(NO_DEVICE, SYSGENID_DEVICE,
 			   "not there; is the module loaded? Try \"modprobe sysgenid\"");
 	case -ENODEV:
+		if (soft)
+			return say(NO_DEVICE, SYSGENID_SOFT_FOLDER,
+				   "no page file that can be trusted and has a living publisher; look why \"sysgenidctl publish\" does not run");
 		return say(NO_DEVICE, SYSGENID_DEVICE,
 			   "not a sysgenid device; look what \"ls -l " SYSGENID_DEVICE
 			   "\" and \"modprobe sysgenid\" say");

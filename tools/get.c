@@ -39,6 +39,7 @@ static void print_json(const struct sysgenid_info *info)
 	       boolean(info->handle & SYSGENID_HANDLE_EXACT),
 	       boolean(info->handle & SYSGENID_HANDLE_WRITABLE),
 	       boolean(info->handle & SYSGENID_HANDLE_OLD_DRIVER));
+	printf(", \"soft\": %s", boolean(info->handle & SYSGENID_HANDLE_SOFT));
 	printf(", \"reseed_failed\": %s",
 	       boolean(info->flags & SYSGENID_GET_RESEED_FAILED));
 	printf(", \"watchers\": %" PRIu32 ", \"outdated\": %" PRIu32 "}\n",
@@ -63,6 +64,10 @@ static void print_text(const struct sysgenid_info *info)
 	print_names(info->features, feature_names, ARRAY_SIZE(feature_names));
 	printf("check       %s\n",
 	       info->handle & SYSGENID_HANDLE_EXACT ? "exact" : "counter");
+	if (info->handle & SYSGENID_HANDLE_SOFT) {
+		puts("publisher   a program that keeps a page file; it promises less than the module");
+		return;
+	}
 	printf("watchers    %" PRIu32 ", of them outdated %" PRIu32 "\n",
 	       info->watchers, info->outdated);
 	if (info->flags & SYSGENID_GET_RESEED_FAILED)
@@ -73,17 +78,20 @@ int cmd_get(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "json", no_argument, NULL, 'j' },
+		{ "soft", no_argument, NULL, 'S' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ NULL, 0, NULL, 0 },
 	};
-	bool json = false, verbose = false;
+	bool json = false, soft = false, verbose = false;
 	struct sysgenid_info info;
 	struct sysgenid *g;
 	int c, r;
 
-	while ((c = getopt_long(argc, argv, "jv", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "jSv", options, NULL)) != -1) {
 		if (c == 'j')
 			json = true;
+		else if (c == 'S')
+			soft = true;
 		else if (c == 'v')
 			verbose = true;
 		else
@@ -91,7 +99,7 @@ int cmd_get(int argc, char **argv)
 	}
 	if (!no_operands(argc, argv))
 		return USAGE;
-	r = open_device(&g);
+	r = open_device(&g, soft);
 	if (r)
 		return r;
 	r = sysgenid_get_info(g, &info, sizeof(info));

@@ -19,20 +19,24 @@ static const struct command {
 	{ "wait", cmd_wait },
 	{ "trigger", cmd_trigger },
 	{ "watchers", cmd_watchers },
+	{ "doctor", cmd_doctor },
+	{ "publish", cmd_publish },
 };
 
 static const char help[] =
 	"sysgenidctl: the system generation, which grows when this virtual machine\n"
 	"wakes as a clone of itself.\n"
 	"\n"
-	"  sysgenidctl get [--verbose]             print the generation\n"
-	"  sysgenidctl watch [--seen N] [--count N]\n"
+	"  sysgenidctl get [--verbose] [--soft]    print the generation\n"
+	"  sysgenidctl watch [--seen N] [--count N] [--exec COMMAND] [--soft]\n"
 	"                                          print a line for each new generation\n"
-	"  sysgenidctl wait [--seen N] [--timeout SECONDS]\n"
+	"  sysgenidctl wait [--seen N] [--timeout SECONDS] [--soft]\n"
 	"                                          sleep until there is a new generation\n"
 	"  sysgenidctl trigger [--expected N] [--entropy FILE]\n"
 	"                                          make a new generation\n"
 	"  sysgenidctl watchers [--outdated]       list the programs that are waited for\n"
+	"  sysgenidctl doctor [UNIT...]            find out what is wrong, and what mends it\n"
+	"  sysgenidctl publish                     keep a page file, where no module can be loaded\n"
 	"  sysgenidctl --help | --version\n"
 	"\n"
 	"Each command takes --json too. Exit codes: 0 done, 1 failed, 2 wrong usage,\n"

@@ -22,12 +22,15 @@ int cmd_watch(int argc, char **argv);
 int cmd_wait(int argc, char **argv);
 int cmd_trigger(int argc, char **argv);
 int cmd_watchers(int argc, char **argv);
+int cmd_publish(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
 
 /* complain.c: one line on stderr that says what to do; the exit code. */
 int complain(int error, const char *what);
 int complain_usage(const char *format, ...)
 	__attribute__((format(printf, 1, 2)));
-int open_device(struct sysgenid **g);
+/* @soft: a page file will do. */
+int open_device(struct sysgenid **g, bool soft);
 
 /* parse.c: false after a complaint. */
 bool parse_generation(const char *text, uint32_t *generation);

@@ -94,7 +94,7 @@ int cmd_trigger(int argc, char **argv)
 	}
 	if (!no_operands(argc, argv))
 		return USAGE;
-	r = open_device(&g);
+	r = open_device(&g, false);
 	if (r)
 		return r;
 	r = trigger(g, &e, have_expected ? &expected : NULL, &generation);

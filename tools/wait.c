@@ -38,17 +38,20 @@ int cmd_wait(int argc, char **argv)
 	static const struct option options[] = {
 		{ "json", no_argument, NULL, 'j' },
 		{ "seen", required_argument, NULL, 's' },
+		{ "soft", no_argument, NULL, 'S' },
 		{ "timeout", required_argument, NULL, 't' },
 		{ NULL, 0, NULL, 0 },
 	};
-	bool json = false, have_seen = false;
+	bool json = false, soft = false, have_seen = false;
 	uint32_t seen = 0, generation;
 	int c, r, timeout_ms = -1;
 	struct sysgenid *g;
 
-	while ((c = getopt_long(argc, argv, "js:t:", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "js:St:", options, NULL)) != -1) {
 		if (c == 'j') {
 			json = true;
+		} else if (c == 'S') {
+			soft = true;
 		} else if (c == 's') {
 			have_seen = true;
 			if (!parse_generation(optarg, &seen))
@@ -62,7 +65,7 @@ int cmd_wait(int argc, char **argv)
 	}
 	if (!no_operands(argc, argv))
 		return USAGE;
-	r = open_device(&g);
+	r = open_device(&g, soft);
 	if (r)
 		return r;
 	if (!have_seen)

@@ -157,7 +157,7 @@ int cmd_watchers(int argc, char **argv)
 	}
 	if (!no_operands(argc, argv))
 		return USAGE;
-	r = open_device(&g);
+	r = open_device(&g, false);
 	if (r)
 		return r;
 	r = show(g, flags, json);

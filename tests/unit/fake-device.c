@@ -15,6 +15,17 @@ static bool publish(int timeout_ms)
 	return false;
 }
 
+/* A page file is looked at now and then. */
+static bool publish_soon(int timeout_ms)
+{
+	static int looks;
+
+	(void)timeout_ms;
+	if (++looks % 5 == 0)
+		fake_publish();
+	return false;
+}
+
 /* Somebody is faster between the reading and the trigger. */
 static void busy(enum fake_call call)
 {
@@ -39,6 +50,14 @@ static __attribute__((constructor)) void start(void)
 	fake.outdated = 2;
 	if (!state)
 		return;
+	fake.page->source = SYSGENID_SOURCE_SOFTWARE;
+	if (!strcmp(state, "soft") || !strcmp(state, "stale")) {
+		fake.open_errno = ENOENT;
+		fake.folder.open_errno = 0;
+		fake.asleep = publish_soon;
+		fake.no_publisher = !strcmp(state, "stale");
+		return;
+	}
 	if (!strcmp(state, "none"))
 		fake.open_errno = ENOENT;
 	else if (!strcmp(state, "stranger"))

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,7 +23,10 @@
 
 /* The linker makes these names. */
 int __real_open(const char *path, int flags, ...);
+int __real_openat(int dir, const char *path, int flags, ...);
 int __real_fstat(int fd, struct stat *st);
+int __real_fstatfs(int fd, struct statfs *fs);
+int __real_fcntl(int fd, int command, ...);
 int __real_ioctl(int fd, unsigned long command, ...);
 void *__real_mmap(void *addr, size_t len, int prot, int flags, int fd,
 		  off_t offset);
@@ -39,6 +44,8 @@ struct fake fake;
 static struct open_file {
 	bool used;
 	bool hw;
+	/* The page file or its folder. */
+	const struct fake_file *soft;
 	bool writable;
 	bool tracked;
 	bool declared;
@@ -80,6 +87,11 @@ void fake_start(void)
 	fake.hardware_id[1] = fake.record->id[1] = 0x2222222222222222;
 	fake.record->hw_offset = FAKE_HW_OFFSET;
 	fake.record->size = sizeof(*fake.record);
+	fake.folder = (struct fake_file){ .open_errno = ENOENT,
+					  .mode = S_IFDIR | 0755 };
+	fake.file = (struct fake_file){ .mode = S_IFREG | 0644 };
+	fake.file_size = PAGE;
+	fake.file_system = TMPFS_MAGIC;
 	fake.pid = 100;
 	fake.on = true;
 }
@@ -137,32 +149,55 @@ static int error(int e)
 	return -1;
 }
 
+static void want_flags(int flags, int wanted)
+{
+	if ((flags & wanted) != wanted) {
+		fprintf(stderr, "fake: opened with flags %#o\n", flags);
+		abort();
+	}
+}
+
+static int new_file(struct open_file file)
+{
+	int fd = __real_open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || fd >= MAX_FD)
+		abort();
+	files[fd] = file;
+	fake.open_files++;
+	return fd;
+}
+
 static int open_fake(bool hw, int flags)
 {
 	bool writes = (flags & O_ACCMODE) != O_RDONLY;
-	int fd;
 
 	if (fails(FAKE_OPEN, hw))
 		return -1;
-	if ((flags & (O_CLOEXEC | O_NONBLOCK)) != (O_CLOEXEC | O_NONBLOCK)) {
-		fprintf(stderr, "fake: opened without O_CLOEXEC, O_NONBLOCK\n");
-		abort();
-	}
+	want_flags(flags, O_CLOEXEC | O_NONBLOCK);
 	if (hw ? fake.hw_open_errno : fake.open_errno)
 		return error(hw ? fake.hw_open_errno : fake.open_errno);
 	if (writes && fake.open_rw_errno)
 		return error(fake.open_rw_errno);
-	fd = __real_open("/dev/null", O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fd >= MAX_FD)
-		abort();
-	files[fd] = (struct open_file){
+	return new_file((struct open_file){
 		.used = true,
 		.hw = hw,
 		.writable = writes,
 		.confirmed = fake.page->generation,
-	};
-	fake.open_files++;
-	return fd;
+	});
+}
+
+static int open_soft(enum fake_call call, const struct fake_file *soft,
+		     int flags)
+{
+	if (fails(call, false))
+		return -1;
+	want_flags(flags, O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+	if ((flags & O_ACCMODE) != O_RDONLY)
+		abort();
+	if (soft->open_errno)
+		return error(soft->open_errno);
+	return new_file((struct open_file){ .used = true, .soft = soft });
 }
 
 int __wrap_open(const char *path, int flags, ...);
@@ -177,12 +212,70 @@ int __wrap_open(const char *path, int flags, ...)
 		return open_fake(true, flags);
 	if (fake.on && !strncmp(path, "/dev/sysgenid", 13))
 		return open_fake(path[13] == '-', flags);
+	if (fake.on && (!strcmp(path, FAKE_FOLDER) ||
+			!strcmp(path, SYSGENID_SOFT_FOLDER)))
+		return open_soft(FAKE_OPEN, &fake.folder, flags);
 	if (flags & O_CREAT) {
 		va_start(args, flags);
 		mode = (mode_t)va_arg(args, unsigned int);
 		va_end(args);
 	}
 	return __real_open(path, flags, mode);
+}
+
+int __wrap_openat(int dir, const char *path, int flags, ...);
+int __wrap_openat(int dir, const char *path, int flags, ...)
+{
+	mode_t mode = 0;
+	va_list args;
+
+	if (file(dir)) {
+		if (file(dir)->soft != &fake.folder ||
+		    strcmp(path, SYSGENID_SOFT_PAGE))
+			abort();
+		return open_soft(FAKE_OPENAT, &fake.file, flags);
+	}
+	if (flags & O_CREAT) {
+		va_start(args, flags);
+		mode = (mode_t)va_arg(args, unsigned int);
+		va_end(args);
+	}
+	return __real_openat(dir, path, flags, mode);
+}
+
+int __wrap_fstatfs(int fd, struct statfs *fs);
+int __wrap_fstatfs(int fd, struct statfs *fs)
+{
+	if (!file(fd))
+		return __real_fstatfs(fd, fs);
+	if (fails(FAKE_FSTATFS, false))
+		return -1;
+	memset(fs, 0, sizeof(*fs));
+	fs->f_type = fake.file_system;
+	return 0;
+}
+
+/* Which lock is in the way of the one that is asked for? */
+int __wrap_fcntl(int fd, int command, ...);
+int __wrap_fcntl(int fd, int command, ...)
+{
+	struct flock *lock;
+	va_list args;
+
+	va_start(args, command);
+	lock = va_arg(args, void *);
+	va_end(args);
+	if (!file(fd))
+		return __real_fcntl(fd, command, lock);
+	if (fails(FAKE_FCNTL, false))
+		return -1;
+	/* Nothing else disturbs nobody, and nothing else cannot be forged. */
+	if (file(fd)->soft != &fake.file || command != F_OFD_GETLK ||
+	    lock->l_type != F_RDLCK || lock->l_start || lock->l_len ||
+	    lock->l_pid)
+		abort();
+	lock->l_type = fake.no_publisher ? F_UNLCK : F_WRLCK;
+	return 0;
 }
 
 int __wrap_fstat(int fd, struct stat *st);
@@ -195,6 +288,12 @@ int __wrap_fstat(int fd, struct stat *st)
 	if (fails(FAKE_FSTAT, f->hw))
 		return -1;
 	memset(st, 0, sizeof(*st));
+	if (f->soft) {
+		st->st_mode = f->soft->mode;
+		st->st_uid = f->soft->uid;
+		st->st_size = (off_t)fake.file_size;
+		return 0;
+	}
 	st->st_mode = fake.not_char_device ? S_IFREG : S_IFCHR;
 	return 0;
 }
@@ -495,6 +594,12 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *ts)
 /* What the calls are named where off_t is made 64 bits wide. */
 int __wrap_open64(const char *path, int flags, ...)
 	__attribute__((alias("__wrap_open")));
+int __wrap_openat64(int dir, const char *path, int flags, ...)
+	__attribute__((alias("__wrap_openat")));
+int __wrap_fstatfs64(int fd, struct statfs *fs)
+	__attribute__((alias("__wrap_fstatfs")));
+int __wrap_fcntl64(int fd, int command, ...)
+	__attribute__((alias("__wrap_fcntl")));
 int __wrap_fstat64(int fd, struct stat *st)
 	__attribute__((alias("__wrap_fstat")));
 void *__wrap_mmap64(void *addr, size_t len, int prot, int flags, int fd,

@@ -16,10 +16,14 @@
 #define FAKE_PATH	"/fake/sysgenid"
 #define FAKE_HW_PATH	"/fake/sysgenid-hw"
 #define FAKE_HW_OFFSET	72
+#define FAKE_FOLDER	"/fake/run"
 
 enum fake_call {
 	FAKE_OPEN,
+	FAKE_OPENAT,
 	FAKE_FSTAT,
+	FAKE_FSTATFS,
+	FAKE_FCNTL,
 	FAKE_IOCTL,
 	FAKE_MMAP,
 	FAKE_POLL,
@@ -42,6 +46,16 @@ struct fake {
 	int capable_errno;	/* of a trigger */
 	uint32_t watchers;	/* of others, in lists and counts */
 	uint32_t outdated;
+
+	/* The page file and its folder: an open gives the errno, if any. */
+	struct fake_file {
+		int open_errno;
+		unsigned int mode;
+		unsigned int uid;
+	} folder, file;
+	int64_t file_size;
+	long file_system;
+	bool no_publisher;
 
 	/* What it holds. */
 	struct sysgenid_page *page;

@@ -82,6 +82,9 @@ AT(sysgenid_info, watchers, 36);
 AT(sysgenid_info, outdated, 40);
 AT(sysgenid_info, handle, 44);
 
+_Static_assert(SYSGENID_OPEN_SOFT == 1, "a flag");
+_Static_assert(SYSGENID_HANDLE_SOFT == 8, "a flag");
+
 int main(void)
 {
 	return 0;

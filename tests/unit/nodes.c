@@ -30,7 +30,8 @@ static void open_gives(const char *path, int expected)
 	struct sysgenid *g = (struct sysgenid *)&open_gives;
 	int before = open_files();
 
-	ck_assert_int_eq(sysgenid_open_at(&g, path, "/nonexistent", 0),
+	ck_assert_int_eq(sysgenid_open_at(&g, path, "/nonexistent",
+					  "/nonexistent", 0),
 			 expected);
 	ck_assert_ptr_null(g);
 	ck_assert_int_eq(open_files(), before);
@@ -41,8 +42,12 @@ START_TEST(no_device)
 	struct sysgenid *g;
 
 	open_gives("/nonexistent", -ENOENT);
-	if (access(SYSGENID_DEVICE, F_OK))
+	if (access(SYSGENID_DEVICE, F_OK)) {
 		ck_assert_int_eq(sysgenid_open(&g, 0), -ENOENT);
+		if (access(SYSGENID_SOFT_FOLDER, F_OK))
+			ck_assert_int_eq(sysgenid_open(&g, SYSGENID_OPEN_SOFT),
+					 -ENOENT);
+	}
 }
 END_TEST
 
@@ -113,8 +118,8 @@ START_TEST(bad_arguments)
 	struct sysgenid *g;
 
 	ck_assert_int_eq(sysgenid_open(NULL, 0), -EINVAL);
-	ck_assert_int_eq(sysgenid_open(NULL, 1), -EINVAL);
-	for (unsigned int bit = 0; bit < 32; bit++)
+	ck_assert_int_eq(sysgenid_open(NULL, SYSGENID_OPEN_SOFT), -EINVAL);
+	for (unsigned int bit = 1; bit < 32; bit++)
 		ck_assert_int_eq(sysgenid_open(&g, 1u << bit), -EINVAL);
 }
 END_TEST

@@ -60,7 +60,7 @@ expect(["--version"], 0, f"sysgenidctl {VERSION}\n", program=REAL)
 text = expect(["--help"], 0, program=REAL)
 check("help has every command",
       all(f"sysgenidctl {c}" in text
-          for c in ("get", "watch", "wait", "trigger", "watchers")))
+          for c in ("get", "watch", "wait", "trigger", "watchers", "doctor", "publish")))
 check("help goes for a command, too",
       expect(["wait", "--help"], 0, program=REAL) == text)
 page = open(PAGE, encoding="utf-8").read()
@@ -73,7 +73,8 @@ for wrong in ([], ["frobnicate"], ["get", "now"], ["get", "--frobnicate"],
               ["wait", "--seen", ""], ["wait", "--timeout", "soon"],
               ["wait", "--timeout", "-1"], ["wait", "--timeout", "1e99"],
               ["wait", "--timeout", "nan"], ["watch", "--count", "x"],
-              ["trigger", "--expected", "x"], ["watchers", "x"]):
+              ["trigger", "--expected", "x"], ["watchers", "x"],
+              ["watch", "--exec"], ["publish", "x"], ["doctor", "--x"]):
     expect(wrong, 2, "", "sysgenidctl: ", program=REAL)
 if not os.path.exists("/dev/sysgenid"):
     expect(["get"], 3, "", "modprobe sysgenid", program=REAL)
@@ -120,7 +121,7 @@ check("get --json", got == {
     "generation": 5, "source": "vmgenid", "time_ns": 12345678901,
     "sources": ["vmgenid", "software"],
     "features": ["calls", "truthful", "exact"], "exact": True,
-    "writable": True, "old_driver": False, "reseed_failed": False,
+    "writable": True, "old_driver": False, "soft": False, "reseed_failed": False,
     "watchers": 300, "outdated": 2}, got)
 (got,) = expect_json(["get"], state="user")
 check("get --json", not got["exact"] and not got["writable"])
@@ -144,6 +145,58 @@ expect(["wait", "--timeout", "0", "--seen", "4"], 0, "5\n")
 check("wait --json", expect_json(["wait"]) == [{"generation": 6, "timed_out": False}])
 check("wait --json", expect_json(["wait", "--timeout", "1"], 5, "no new") ==
       [{"generation": 5, "timed_out": True}])
+
+# --soft
+for command in ("get", "watch", "wait"):
+    expect([command], 3, "", "modprobe sysgenid", state="soft")
+    expect([command, "--soft"], 3, "", "sysgenidctl publish", state="none")
+    expect([command, "--soft"], 3, "", "living publisher", state="stale")
+expect(["get", "--soft"], 0, "5\n")
+expect(["get", "--soft"], 0, "5\n", state="soft")
+check("get --soft", "publisher " in expect(["get", "--soft", "--verbose"], 0, state="soft"))
+(got,) = expect_json(["get", "--soft"], state="soft")
+check("get --soft --json", got["soft"] and got["sources"] == ["software"] and not got["exact"], got)
+expect(["wait", "--soft"], 0, "6\n", state="soft")
+expect(["wait", "--soft", "--timeout", "0.02"], 5, "", "no new", state="soft")
+expect(["watch", "--soft", "--count", "2"], 0, "6\n7\n", state="soft")
+expect(["watch", "--soft", "--count", "1", "--exec", "true"], 0, "6\n", state="soft")
+
+# watch --exec
+expect(["watch", "--count", "2", "--exec", "echo +$SYSGENID_GENERATION"], 0, "+6\n6\n+7\n7\n")
+check("watch --exec --json", [(g["generation"], g["exit_status"], g["confirmed"])
+      for g in expect_json(["watch", "--count", "2", "--exec", "true"])] == [(6, 0, True), (7, 0, True)])
+expect(["watch", "--count", "1", "--exec", "exit 3"], 1, "6\n", "ended with 3; generation 6 is not confirmed")
+(got,) = expect_json(["watch", "--count", "1", "--exec", "kill -9 $$"], 1, "ended with 137")
+check("watch --exec --json", got["exit_status"] == 137 and not got["confirmed"], got)
+# It goes on, and what counts is the last.
+r = run("watch", "--count", "3", "--exec", "test $SYSGENID_GENERATION != 7")
+check("watch --exec", r.returncode == 0 and r.stdout == b"6\n7\n8\n" and
+      r.stderr.count(b"generation 7 is not confirmed") == 1, r)
+expect(["watch", "--count", "1", "--exec", "true"], 0, "6\n", "not writable", state="user")
+expect(["watch", "--count", "1", "--exec", "true"], 0, "6\n", state="old")
+expect(["watch", "--count", "1", "--seen", "4", "--exec", "echo +$SYSGENID_GENERATION"], 0, "+5\n5\n")
+
+# doctor: of the machine that this runs on only that it gets to the end
+for state, about, level, text in (
+        (None, "sources", "ok", "generation 5; the VM generation id is compared"),
+        (None, "check", "ok", "exact"),
+        (None, "watchers", "note", "2 of 300 have not confirmed generation 5"),
+        ("user", "check", "note", "late by some milliseconds"),
+        ("unseeded", "reseed", "problem", "could not be reseeded"),
+        ("old", "device", "note", "an older driver"),
+        ("stranger", "device", "problem", "not a sysgenid device"),
+        ("sandbox", "device", "problem", "a sandbox or container"),
+        ("unreadable", "device", "problem", "Permission denied"),
+        ("soft", "page file", "note", "a publisher keeps")):
+    r = run("doctor", "--json", state=state)
+    got = json.loads(r.stdout)
+    problems = [f for f in got["findings"] if f["level"] == "problem"]
+    check("doctor", got["problems"] == len(problems) and r.returncode == bool(problems) and not r.stderr, r)
+    check("doctor", all(f["mend"] for f in problems), problems)
+    check("doctor", any(f["about"] == about and f["level"] == level and text in f["text"]
+                        for f in got["findings"]), (state, about, got))
+    plain = run("doctor", state=state).stdout.decode().splitlines()
+    check("doctor", [line.split()[0] for line in plain] == [f["level"] for f in got["findings"]], plain)
 
 # trigger
 expect(["trigger"], 0, "6\n", "equal random bytes")

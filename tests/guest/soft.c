@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+/*
+ * soft: a program that takes a page file for a device. Two threads look for a
+ * new generation, one by sysgenid_wait(), one at the page alone; each draws
+ * bytes from the kernel the moment it finds one. Says "ready", then for each
+ * generation "read GENERATION HEX" and "mapped GENERATION HEX". When the
+ * publisher ends: "ended ERRNO", and "check N" with what the check says then.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <linux/random.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <sysgenid.h>
+
+static struct sysgenid *g;
+
+static void draw(const char *how, uint32_t generation)
+{
+	unsigned char bytes[32];
+	char text[65];
+	size_t i;
+
+	if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
+		exit(2);
+	for (i = 0; i < sizeof(bytes); i++)
+		sprintf(text + 2 * i, "%02x", bytes[i]);
+	printf("%s %u %s\n", how, generation, text);
+	fflush(stdout);
+}
+
+static void *watch_mapped(void *seen)
+{
+	const struct sysgenid_view *v = sysgenid_get_view(g);
+	uint32_t last = *(uint32_t *)seen;
+
+	for (;;) {
+		while (!sysgenid_changed(v, last))
+			usleep(1000);
+		last = *(const volatile uint32_t *)v->generation;
+		draw("mapped", last);
+	}
+	return NULL;
+}
+
+/* A young kernel reseeds itself every second: that alone would make clones differ. */
+static int reseed(void)
+{
+	int fd = open("/dev/urandom", O_RDONLY), ret = ioctl(fd, RNDRESEEDCRNG);
+
+	close(fd);
+	return ret;
+}
+
+int main(void)
+{
+	static uint32_t seen;
+	uint32_t last;
+	pthread_t thread;
+	int r = sysgenid_open(&g, SYSGENID_OPEN_SOFT);
+
+	if (r) {
+		printf("open %d\n", -r);
+		return 1;
+	}
+	/* Whoever is nobody cannot, and need not. */
+	reseed();
+	if (sysgenid_read(g, &seen))
+		return 2;
+	last = seen;
+	pthread_create(&thread, NULL, watch_mapped, &seen);
+	puts("ready");
+	fflush(stdout);
+	while (!(r = sysgenid_wait(g, last, -1, &last)))
+		draw("read", last);
+	printf("ended %d\ncheck %d\n", -r, sysgenid_changed(sysgenid_get_view(g), last));
+	fflush(stdout);
+	pause();
+	return 0;
+}

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: MIT
+/* The kernel, what the hypervisor offers it, and the module. */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <glob.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "doctor.h"
+
+#define SECURE_BOOT \
+	"/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+
+static const char *kernel_release(void)
+{
+	static struct utsname name;
+
+	uname(&name);
+	return name.release;
+}
+
+/*
+ * An option that depends on one that is off is not even mentioned: what a whole
+ * configuration does not name is off.
+ */
+char config_value(FILE *config, const char *option)
+{
+	size_t len = strlen(option);
+	char line[512], value = 0;
+
+	while (fgets(line, sizeof(line), config)) {
+		if (!strncmp(line, option, len) && line[len] == '=')
+			return line[len + 1];
+		if (!strncmp(line, "CONFIG_MODULES=", 15))
+			value = 'n';
+	}
+	return value;
+}
+
+static char own_driver(void)
+{
+	char path[256], value = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/boot/config-%s", kernel_release());
+	f = fopen(path, "re");
+	if (f) {
+		value = config_value(f, "CONFIG_VMGENID");
+		fclose(f);
+	}
+	if (value || access("/proc/config.gz", R_OK))
+		return value;
+	f = popen("gzip -dc /proc/config.gz 2>/dev/null", "re");
+	if (f) {
+		value = config_value(f, "CONFIG_VMGENID");
+		pclose(f);
+	}
+	return value;
+}
+
+/* A driver's folder has a link to each device that it serves. */
+static bool is_bound(const char *folder)
+{
+	DIR *d = opendir(folder);
+	struct dirent *e;
+	bool bound = false;
+
+	if (!d)
+		return false;
+	while ((e = readdir(d)))
+		bound |= e->d_type == DT_LNK && strcmp(e->d_name, "module");
+	closedir(d);
+	return bound;
+}
+
+static void examine_own_driver(struct doctor *d)
+{
+	if (is_bound("/sys/bus/acpi/drivers/vmgenid") ||
+	    is_bound("/sys/bus/platform/drivers/vmgenid"))
+		finding(d, GOOD, "in-tree driver", NULL,
+			"the kernel's own driver serves the VM generation id, too, and reseeds its random generator");
+	else
+		finding(d, GOOD, "in-tree driver", NULL,
+			"none at work: it is the sysgenid module that reseeds the kernel's random generator");
+}
+
+/* ACPI: where the device is, or false. */
+static bool find_hardware_id(char *where, size_t size)
+{
+	char modalias[512], path[512];
+	bool found = false;
+	glob_t g;
+
+	if (glob("/sys/bus/acpi/devices/*/modalias", 0, NULL, &g))
+		return false;
+	for (size_t i = 0; i < g.gl_pathc && !found; i++) {
+		if (!first_line(g.gl_pathv[i], modalias, sizeof(modalias)))
+			continue;
+		found = strcasestr(modalias, "VM_GEN_COUNTER") ||
+			strcasestr(modalias, "VMGENCTR");
+		if (!found)
+			continue;
+		snprintf(path, sizeof(path), "%.*s/path",
+			 (int)(strlen(g.gl_pathv[i]) - strlen("/modalias")),
+			 g.gl_pathv[i]);
+		if (!first_line(path, where, size))
+			snprintf(where, size, "%s", "without a path");
+	}
+	globfree(&g);
+	return found;
+}
+
+static void examine_hardware_id(struct doctor *d)
+{
+	char where[256], sources[128];
+
+	first_line("/sys/class/misc/sysgenid/sources", sources,
+		   sizeof(sources));
+	if (find_hardware_id(where, sizeof(where)))
+		finding(d, GOOD, "hypervisor", NULL,
+			"offers a VM generation id (ACPI %s)", where);
+	else if (strstr(sources, "vmgenid"))
+		finding(d, GOOD, "hypervisor", NULL,
+			"offers a VM generation id, as the module says");
+	else if (strstr(sources, "software") || d->soft)
+		finding(d, NOTE, "hypervisor", NULL,
+			"offers no VM generation id: an agent has to tell of each resume");
+	else
+		finding(d, PROBLEM, "hypervisor",
+			"let it offer one (QEMU: -device vmgenid,guid=auto), or have an agent tell: modprobe sysgenid software=1",
+			"offers no VM generation id");
+}
+
+void examine_kernel(struct doctor *d)
+{
+	const char *release = kernel_release();
+	const char *own;
+	int major = 0, minor = 0;
+
+	switch (own_driver()) {
+	case 'y':
+		own = "built in";
+		break;
+	case 'm':
+		own = "a module";
+		break;
+	case 'n':
+		own = "left out";
+		break;
+	default:
+		own = "unknown";
+	}
+	sscanf(release, "%d.%d", &major, &minor);
+	if (major < 5 || (major == 5 && minor < 10))
+		finding(d, PROBLEM, "kernel", "install a newer kernel",
+			"%s is older than 5.10", release);
+	else
+		finding(d, GOOD, "kernel", NULL,
+			"%s; its own driver for the VM generation id: %s",
+			release, own);
+	examine_own_driver(d);
+	examine_hardware_id(d);
+}
+
+/* The module's file for this kernel, as depmod(8) knows it. */
+static bool find_module(char *path, size_t size)
+{
+	char line[4096], *end;
+	bool found = false;
+	FILE *f;
+
+	snprintf(path, size, "/lib/modules/%s/modules.dep", kernel_release());
+	f = fopen(path, "re");
+	if (!f)
+		return false;
+	while (!found && fgets(line, sizeof(line), f)) {
+		end = strchr(line, ':');
+		if (!end)
+			continue;
+		*end = 0;
+		found = !strncmp(line, "sysgenid.ko", 11) ||
+			strstr(line, "/sysgenid.ko");
+		if (found)
+			snprintf(path, size, "/lib/modules/%s/%.2048s",
+				 kernel_release(), line);
+	}
+	fclose(f);
+	return found;
+}
+
+/* What is compressed cannot be told. */
+static bool is_unsigned(const char *path)
+{
+	static const char mark[] = "~Module signature appended~\n";
+	char end[sizeof(mark)] = "";
+	bool is = false;
+	FILE *f;
+
+	if (!ends_with(path, ".ko"))
+		return false;
+	f = fopen(path, "re");
+	if (f) {
+		is = !fseek(f, -(long)strlen(mark), SEEK_END) &&
+		     fread(end, 1, strlen(mark), f) == strlen(mark) &&
+		     strcmp(end, mark);
+		fclose(f);
+	}
+	return is;
+}
+
+static bool secure_boot(void)
+{
+	unsigned char value[5];
+	FILE *f = fopen(SECURE_BOOT, "re");
+	bool on;
+
+	if (!f)
+		return false;
+	/* Four bytes of attributes, and the value. */
+	on = fread(value, 1, sizeof(value), f) == sizeof(value) &&
+	     value[4] == 1;
+	fclose(f);
+	return on;
+}
+
+/* Why an unsigned module is refused here, or NULL. */
+static const char *signature_wanted(void)
+{
+	char line[128];
+
+	if (first_line("/sys/module/module/parameters/sig_enforce", line,
+		       sizeof(line)) &&
+	    line[0] == 'Y')
+		return "module.sig_enforce is on";
+	if (first_line("/sys/kernel/security/lockdown", line, sizeof(line)) &&
+	    !strstr(line, "[none]"))
+		return "the kernel is locked down";
+	if (secure_boot())
+		return "Secure Boot is on";
+	return NULL;
+}
+
+static void examine_signature(struct doctor *d, bool loaded, const char *path)
+{
+	static const char enrol[] =
+		"mokutil --import /var/lib/dkms/mok.pub, then restart and confirm on the console";
+	const char *why = signature_wanted();
+
+	if (!why)
+		finding(d, GOOD, "signature", NULL, "not asked for");
+	else if (loaded)
+		finding(d, GOOD, "signature", NULL,
+			"%s; the module was accepted", why);
+	else if (path && is_unsigned(path))
+		finding(d, PROBLEM, "signature", enrol,
+			"%s, and %s is not signed: it will be refused", why,
+			path);
+	else
+		finding(d, NOTE, "signature", enrol,
+			"%s: a module is refused unless its signer's key is enrolled",
+			why);
+}
+
+void examine_module(struct doctor *d)
+{
+	bool loaded = !access("/sys/module/sysgenid", F_OK);
+	char path[4096], version[64], mend[256];
+	bool there = find_module(path, sizeof(path));
+
+	first_line("/sys/module/sysgenid/version", version, sizeof(version));
+	snprintf(mend, sizeof(mend),
+		 "dkms autoinstall -k %s && modprobe sysgenid",
+		 kernel_release());
+	if (loaded)
+		finding(d, GOOD, "module", NULL, "sysgenid %s is loaded",
+			version[0] ? version : "(of unknown version)");
+	else if (d->soft)
+		finding(d, NOTE, "module", NULL,
+			"not loaded; a publisher stands in for it, which promises less");
+	else if (there)
+		finding(d, PROBLEM, "module", "modprobe sysgenid",
+			"not loaded, but there (%s)", path);
+	else
+		finding(d, PROBLEM, "module", mend,
+			"not loaded, and there is none for this kernel");
+	examine_signature(d, loaded, there ? path : NULL);
+}
