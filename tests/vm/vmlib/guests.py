@@ -2,23 +2,27 @@
 """Compiles the programs that run in the guest: static, so that an initramfs of one file each is enough.
 
 tests/guest/NAME.c is the program NAME, and so is a folder tests/guest/NAME with several files. sysgenidctl is there, too.
+Examples other than those of the demonstration are made for the tests that ask for them, also from patched copies.
 """
 
 from __future__ import annotations
 
 import functools
 import re
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
 from . import cache, repo
-from .limits import run_tool
+from .limits import ToolError, run_tool
 
 COMPILE_LIMIT = 120.0
 FLAGS = ("-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-pthread", "-s")
 FOLDERS = ("include", "module/uapi", "lib")
 # Programs that also run as 32-bit ones, to try the compat paths of the module: NAME becomes NAME-32.
 ALSO_32_BIT = ("conformance",)
+# Examples that every guest has.
+EVERYWHERE = ("ids", "ids-plain")
 
 
 @functools.cache
@@ -35,8 +39,25 @@ def _includes(sources: list[Path], header: str) -> bool:
     return any(re.search(pattern, source.read_text("utf-8"), re.MULTILINE) for source in sources)
 
 
-def compile_program(source: Path, bits: int = 64) -> Path:
-    """The static program of a source file or folder, linked with the library or libcheck if it includes their header."""
+def _patched(source: Path, patch: Path, to: Path) -> Path:
+    """A copy of the source's folder in which the patch was applied with -p1; returns the source in it."""
+    folder = to / source.parent.relative_to(repo.TOP)
+    shutil.copytree(source.parent, folder)
+    options = ["--batch", "--forward", "--fuzz=0", "--no-backup-if-mismatch", "--reject-file=-"]
+    try:
+        run_tool(["patch", "-p1", *options, "-i", patch.resolve()], 30, f"patch {patch.name}", cwd=to)
+    except ToolError as e:
+        raise ToolError(f"{patch.name} does not apply to {source.name} any more\n{e}") from e
+    return folder / source.name
+
+
+def compile_program(
+    source: Path, bits: int = 64, patch: Path | None = None, defines: Iterable[str] = ()
+) -> Path:
+    """The static program of a source file or folder, linked with the library or libcheck if it includes their header.
+
+    patch: one of tests/mutants, for a source that is a file; it is applied to a copy.
+    """
     sources = sorted(source.glob("*.c")) if source.is_dir() else [source]
     own = sources + (sorted(source.glob("*.h")) if source.is_dir() else [])
     libraries: list[str] = []
@@ -44,7 +65,7 @@ def compile_program(source: Path, bits: int = 64) -> Path:
         libraries = run_tool(["pkg-config", "--static", "--libs", "check"], 30, "pkg-config check").split()
     if _includes(own, "sysgenid.h"):
         sources += sorted((repo.TOP / "lib").glob("*.c"))
-    flags = [*FLAGS, *(["-m32"] if bits == 32 else [])]
+    flags = [*FLAGS, *(["-m32"] if bits == 32 else []), *(f"-D{name}" for name in defines)]
     recipe: cache.Recipe = {
         "sources": cache.tree_hash(repo.TOP, {*sources, *own, *_headers()}),
         "main": str(source.relative_to(repo.TOP)),
@@ -52,11 +73,18 @@ def compile_program(source: Path, bits: int = 64) -> Path:
         "libraries": libraries,
         "compiler": _compiler(),
     }
+    if patch:
+        recipe["patch"] = cache.file_hash(patch)
 
     def make(to: Path) -> list[str]:
         include = [f"-I{repo.TOP / name}" for name in FOLDERS]
-        command: list[str | Path] = ["gcc", *flags, *include, "-o", to / "program", *sources, *libraries]
+        inputs = sources
+        if patch:
+            inputs = [_patched(source, patch, to / "tree"), *sources[1:]]
+            include.append(f"-I{repo.GUEST}")
+        command: list[str | Path] = ["gcc", *flags, *include, "-o", to / "program", *inputs, *libraries]
         run_tool(command, COMPILE_LIMIT, f"compiling {source.name}, {bits} bits")
+        shutil.rmtree(to / "tree", ignore_errors=True)
         return ["program"]
 
     return cache.entry("program", recipe, make) / "program"
@@ -68,10 +96,11 @@ def init() -> Path:
 
 
 def programs() -> dict[str, Path]:
-    """All programs of tests/guest and examples, by the name they have in the guest."""
+    """All programs of tests/guest, and some of examples, by the name they have in the guest."""
     found = {}
     folders = {path.parent for path in repo.GUEST.glob("*/*.c")}
-    for source in sorted([*repo.GUEST.glob("*.c"), *repo.EXAMPLES.glob("*.c"), *folders]):
+    examples = {repo.EXAMPLES / f"{name}.c" for name in EVERYWHERE}
+    for source in sorted([*repo.GUEST.glob("*.c"), *examples, *folders]):
         found[source.stem] = compile_program(source)
         if source.stem in ALSO_32_BIT:
             found[f"{source.stem}-32"] = compile_program(source, bits=32)

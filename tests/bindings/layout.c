@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+/* What layout.rs prints of its declarations, out of the header. */
+#include <stdio.h>
+
+#include <sysgenid.h>
+
+#define SIZE(type) printf("%s %zu\n", #type, sizeof(struct type))
+#define FIELD(type, member)						\
+	printf("%s.%s %zu %zu\n", #type, #member, offsetof(struct type, member), \
+	       sizeof(((struct type *)NULL)->member))
+#define CONSTANT(name) printf("%s %u\n", #name, name)
+
+int main(void)
+{
+	SIZE(sysgenid_view);
+	FIELD(sysgenid_view, generation);
+	FIELD(sysgenid_view, hardware_id);
+	FIELD(sysgenid_view, recorded_id);
+	SIZE(sysgenid_info);
+	FIELD(sysgenid_info, features);
+	FIELD(sysgenid_info, time);
+	FIELD(sysgenid_info, generation);
+	FIELD(sysgenid_info, flags);
+	FIELD(sysgenid_info, source);
+	FIELD(sysgenid_info, sources);
+	FIELD(sysgenid_info, confirmed);
+	FIELD(sysgenid_info, watchers);
+	FIELD(sysgenid_info, outdated);
+	FIELD(sysgenid_info, handle);
+	SIZE(sysgenid_watcher);
+	FIELD(sysgenid_watcher, pid);
+	FIELD(sysgenid_watcher, confirmed);
+	FIELD(sysgenid_watcher, start_time);
+	FIELD(sysgenid_watcher, cgroup_id);
+	FIELD(sysgenid_watcher, flags);
+	FIELD(sysgenid_watcher, reserved);
+	FIELD(sysgenid_watcher, comm);
+	CONSTANT(SYSGENID_OPEN_SOFT);
+	CONSTANT(SYSGENID_DECLARE_UNKNOWN);
+	CONSTANT(SYSGENID_LIST_ALL);
+	CONSTANT(SYSGENID_HANDLE_EXACT);
+	CONSTANT(SYSGENID_HANDLE_WRITABLE);
+	CONSTANT(SYSGENID_HANDLE_OLD_DRIVER);
+	CONSTANT(SYSGENID_HANDLE_SOFT);
+	CONSTANT(SYSGENID_WATCHER_OUTDATED);
+	return 0;
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+//! What layout.c prints of the header, out of the declarations of the example.
+
+use std::mem::{size_of, size_of_val, MaybeUninit};
+use std::ptr::addr_of;
+
+#[path = "../../examples/rust/sysgenid_sys.rs"]
+mod sysgenid_sys;
+use sysgenid_sys::*;
+
+macro_rules! layout {
+    ($type:ident: $($member:ident)*) => {
+        println!("{} {}", stringify!($type), size_of::<$type>());
+        let value = MaybeUninit::<$type>::zeroed();
+        let value = unsafe { value.assume_init() };
+        $(
+            let offset = addr_of!(value.$member) as usize - addr_of!(value) as usize;
+            println!("{}.{} {} {}", stringify!($type), stringify!($member), offset, size_of_val(&value.$member));
+        )*
+    };
+}
+
+macro_rules! constants {
+    ($($name:ident)*) => {
+        $(println!("{} {}", stringify!($name), $name);)*
+    };
+}
+
+fn main() {
+    layout!(sysgenid_view: generation hardware_id recorded_id);
+    layout!(sysgenid_info: features time generation flags source sources confirmed watchers outdated handle);
+    layout!(sysgenid_watcher: pid confirmed start_time cgroup_id flags reserved comm);
+    constants!(SYSGENID_OPEN_SOFT SYSGENID_DECLARE_UNKNOWN SYSGENID_LIST_ALL);
+    constants!(SYSGENID_HANDLE_EXACT SYSGENID_HANDLE_WRITABLE SYSGENID_HANDLE_OLD_DRIVER SYSGENID_HANDLE_SOFT);
+    constants!(SYSGENID_WATCHER_OUTDATED);
+}
