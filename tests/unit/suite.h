@@ -3,7 +3,14 @@
 #define SUITE_H
 
 #include <check.h>
+#include <stdbool.h>
 #include <stdlib.h>
+
+/* TSan and valgrind make system calls of their own. */
+static inline bool is_instrumented(void)
+{
+	return getenv("TESTS_INSTRUMENTED") != NULL;
+}
 
 /* Runs the tests of one file; the exit code of the program. */
 static inline int run_tests(const char *name, const TTest *const *tests,
