@@ -6,33 +6,14 @@
  * clones. Says "ready", then "read GENERATION HEX" and "mapped GENERATION HEX".
  */
 #define _GNU_SOURCE
-#include <fcntl.h>
-#include <linux/random.h>
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/ioctl.h>
-#include <sys/random.h>
-#include <unistd.h>
 
 #include <sysgenid.h>
 
+#include "draw.h"
+
 static struct sysgenid *g;
 static uint32_t seen;
-
-static void draw(const char *how, uint32_t generation)
-{
-	unsigned char bytes[32];
-	char text[65];
-	size_t i;
-
-	if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
-		exit(2);
-	for (i = 0; i < sizeof(bytes); i++)
-		sprintf(text + 2 * i, "%02x", bytes[i]);
-	printf("%s %u %s\n", how, generation, text);
-	fflush(stdout);
-}
 
 static void *watch_mapped(void *unused)
 {
@@ -43,15 +24,6 @@ static void *watch_mapped(void *unused)
 		;
 	draw("mapped", *page);
 	return NULL;
-}
-
-/* A young kernel reseeds itself every second: that alone would make clones differ. */
-static int reseed(void)
-{
-	int fd = open("/dev/urandom", O_RDONLY), ret = ioctl(fd, RNDRESEEDCRNG);
-
-	close(fd);
-	return ret;
 }
 
 int main(void)

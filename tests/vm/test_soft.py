@@ -5,11 +5,10 @@ import errno
 import json
 import signal
 import struct
-from dataclasses import replace
 
 from vmlib import VM, Context, State, vmtest
 
-from test_clones import DETERMINISTIC, alone, entropy
+from test_clones import DETERMINISTIC, alone, diverge_by_entropy_alone, entropy
 
 PAGE = "/run/sysgenid/page"
 
@@ -62,16 +61,7 @@ def soft_guests_diverge_by_the_line_alone(t: Context) -> None:
         follow(vm)
         return vm.snapshot()
 
-    def told(state: State, text: str) -> list[str]:
-        machine = replace(state.machine, extra=DETERMINISTIC + entropy(text))
-        return alone(t.clone(replace(state, machine=machine), paused=True))
-
-    state = source()
-    one, two = told(state, "clone A"), told(state, "clone B")
-    assert not set(one) & set(two), (one, two)
-    assert told(state, "clone A") == one, "something else than the line differs"
-    state = source("without")
-    assert told(state, "clone A") == told(state, "clone B")
+    diverge_by_entropy_alone(t, source, alone)
 
 
 @vmtest(quick=True)

@@ -54,8 +54,9 @@ def _root(kernel: Kernel) -> Path:
             f"the build root of {kernel.suite}",
         )
         (to / "root" / "build").mkdir()
+        database = (to / "root").joinpath("var", "lib", "dpkg")
         installed = run_tool(
-            ["dpkg-query", f"--admindir={to}/root/var/lib/dpkg", "-W", "-f", "${Package} ${Version}\n"],
+            ["dpkg-query", f"--admindir={database}", "-W", "-f", "${Package} ${Version}\n"],
             30,
             "the list of installed packages",
         )
