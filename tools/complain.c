@@ -58,7 +58,7 @@ int open_device(struct sysgenid **g, bool soft)
 			return say(NO_DEVICE, SYSGENID_DEVICE,
 				   "not there, and no page file either; try \"modprobe sysgenid\" or \"sysgenidctl publish\"");
 		return say(NO_DEVICE, SYSGENID_DEVICE,
-			   "not there; is the module loaded? Try \"modprobe sysgenid\"");
+			   "there is none: the module is not loaded (\"modprobe sysgenid\"), or a container hides it; \"sysgenidctl doctor\" says more");
 	case -ENODEV:
 		if (soft)
 			return say(NO_DEVICE, SYSGENID_SOFT_FOLDER,
@@ -68,7 +68,7 @@ int open_device(struct sysgenid **g, bool soft)
 			   "\" and \"modprobe sysgenid\" say");
 	case -EACCES:
 		return say(NOT_PERMITTED, SYSGENID_DEVICE,
-			   "not readable for you; everybody should be able to read it: is the udev rule installed?");
+			   "not readable for you, though everybody should be able to read it: see \"ls -l " SYSGENID_DEVICE "\"");
 	case -EPERM:
 		return say(NOT_PERMITTED, SYSGENID_DEVICE,
 			   "kept from you by a container or sandbox; in a systemd unit add \"DeviceAllow=" SYSGENID_DEVICE

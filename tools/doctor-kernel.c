@@ -248,7 +248,8 @@ static void examine_signature(struct doctor *d, bool loaded, const char *path)
 	const char *why = signature_wanted();
 
 	if (!why)
-		finding(d, GOOD, "signature", NULL, "not asked for");
+		finding(d, GOOD, "signature", NULL,
+			"unsigned modules are accepted (no Secure Boot, no lockdown)");
 	else if (loaded)
 		finding(d, GOOD, "signature", NULL,
 			"%s; the module was accepted", why);
@@ -262,16 +263,38 @@ static void examine_signature(struct doctor *d, bool loaded, const char *path)
 			why);
 }
 
+/* What to do where there is no module for this kernel. */
+static void build_module(char *mend, size_t size)
+{
+	const char *release = kernel_release();
+	char headers[128];
+
+	snprintf(headers, sizeof(headers), "/lib/modules/%s/build", release);
+	if (access("/usr/sbin/dkms", X_OK) && access("/usr/bin/dkms", X_OK))
+		snprintf(mend, size,
+			 "apt install dkms linux-headers-%s, then dkms add and dkms install the sources of sysgenid; where no module can be loaded: sysgenidctl publish",
+			 release);
+	else if (access(headers, F_OK))
+		snprintf(mend, size,
+			 "apt install linux-headers-%s && dkms autoinstall -k %s && modprobe sysgenid",
+			 release, release);
+	else if (access("/var/lib/dkms/sysgenid", F_OK))
+		snprintf(mend, size,
+			 "dkms add and dkms install the sources of sysgenid, then modprobe sysgenid");
+	else
+		snprintf(mend, size,
+			 "dkms autoinstall -k %s && modprobe sysgenid",
+			 release);
+}
+
 void examine_module(struct doctor *d)
 {
 	bool loaded = !access("/sys/module/sysgenid", F_OK);
-	char path[4096], version[64], mend[256];
+	char path[4096], version[64], mend[512];
 	bool there = find_module(path, sizeof(path));
 
 	first_line("/sys/module/sysgenid/version", version, sizeof(version));
-	snprintf(mend, sizeof(mend),
-		 "dkms autoinstall -k %s && modprobe sysgenid",
-		 kernel_release());
+	build_module(mend, sizeof(mend));
 	if (loaded)
 		finding(d, GOOD, "module", NULL, "sysgenid %s is loaded",
 			version[0] ? version : "(of unknown version)");

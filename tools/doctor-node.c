@@ -149,7 +149,9 @@ static void examine_exact(struct doctor *d, const struct sysgenid_info *i)
 			SYSGENID_HW_DEVICE);
 	else
 		finding(d, NOTE, "check",
-			"for an account that needs it: usermod -aG sysgenid ACCOUNT",
+			getgrnam("sysgenid") ?
+				"for an account that needs it: usermod -aG sysgenid ACCOUNT" :
+				"for an account that needs it: systemd-sysusers && udevadm trigger /dev/sysgenid-hw && usermod -aG sysgenid ACCOUNT",
 			"late by some milliseconds after a resume, for you: %s is for root and the group sysgenid",
 			SYSGENID_HW_DEVICE);
 }

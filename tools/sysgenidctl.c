@@ -45,7 +45,7 @@ static const char help[] =
 int main(int argc, char **argv)
 {
 	if (argc < 2)
-		return complain_usage("which command?");
+		return complain_usage("no command");
 	for (int i = 1; i < argc && strcmp(argv[i], "--"); i++) {
 		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
 			fputs(help, stdout);
