@@ -22,6 +22,7 @@ from .booted import BootedStates
 from .children import Job, Outcome, run_jobs
 from .kernels import Kernel, all_kernels, get_kernel, image
 from .lab import save_logs
+from .limits import ToolError
 from .module import build_module
 from .roots import root
 from .testing import TESTS, Context, Skip, Test
@@ -133,7 +134,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _arguments(argv)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     _load_tests()
-    chosen = _select(options)
+    try:
+        chosen = _select(options)
+    except ToolError as e:
+        print(e)
+        return 2
     if options.list:
         _list(chosen)
         return 0
