@@ -4,7 +4,8 @@
  * new generation, one by sysgenid_wait(), one at the page alone; each draws
  * bytes from the kernel the moment it finds one. Says "ready", then for each
  * generation "read GENERATION HEX" and "mapped GENERATION HEX". When the
- * publisher ends: "ended ERRNO", and "check N" with what the check says then.
+ * publisher ends: "ended ERRNO", and "check N" with what the check says then,
+ * and again if that changes: the page is moved on after it is given up.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -50,8 +51,11 @@ int main(void)
 	fflush(stdout);
 	while (!(r = sysgenid_wait(g, last, -1, &last)))
 		draw("read", last);
-	printf("ended %d\ncheck %d\n", -r, sysgenid_changed(sysgenid_get_view(g), last));
-	fflush(stdout);
-	pause();
-	return 0;
+	printf("ended %d\n", -r);
+	for (int before = -1, now;; before = now, usleep(1000)) {
+		now = sysgenid_changed(sysgenid_get_view(g), last);
+		if (now != before)
+			printf("check %d\n", now);
+		fflush(stdout);
+	}
 }
