@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from .control import Control, GuestError, Reply
-from .limits import Timeout, wait_until
+from .limits import Timeout, patient, wait_until
 from .qmp import Qmp, QmpError
 
 P = ParamSpec("P")
@@ -227,7 +227,7 @@ class VM:
     def ended(self, limit: float) -> None:
         """Wait until QEMU has ended by itself (the guest powered off, or panicked)."""
         try:
-            self._process.wait(limit)
+            self._process.wait(patient(limit))
         except subprocess.TimeoutExpired as e:
             raise Timeout(f"waited {limit:g} s for {self.name} to end") from e
 
@@ -265,7 +265,7 @@ class VM:
         self, *command: str, limit: float = RUN_LIMIT, uid: int | None = None, gid: int | None = None
     ) -> Result:
         """Run a program to its end, or kill it at the limit."""
-        words = ["run", str(int(limit * 1000)), *_ids(uid, gid), *command]
+        words = ["run", str(int(patient(limit) * 1000)), *_ids(uid, gid), *command]
         return _result(self.ask_ok(*words, limit=limit + REQUEST_LIMIT))
 
     def spawn(self, name: str, *command: str, uid: int | None = None, gid: int | None = None) -> int:
@@ -274,7 +274,7 @@ class VM:
 
     def wait(self, name: str, limit: float = RUN_LIMIT) -> Result:
         """Wait for a background program; status "timeout" when it is still running at the limit."""
-        return _result(self.ask_ok("wait", name, str(int(limit * 1000)), limit=limit + REQUEST_LIMIT))
+        return _result(self.ask_ok("wait", name, str(int(patient(limit) * 1000)), limit=limit + REQUEST_LIMIT))
 
     def out(self, name: str) -> Result:
         """What a background program has written so far."""

@@ -22,7 +22,7 @@ from .booted import BootedStates
 from .children import Job, Outcome, run_jobs
 from .kernels import Kernel, all_kernels, get_kernel, image
 from .lab import save_logs
-from .limits import ToolError
+from .limits import ToolError, patient
 from .module import build_module
 from .roots import root
 from .testing import TESTS, Context, Skip, Test
@@ -165,7 +165,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for n, (test, kernel) in enumerate(chosen):
             name = f"{test.name} [{kernel.name}]"
             call = functools.partial(_run_test, test, kernel, booted)
-            job = Job(name, call, test.timeout, Path(base, str(n)), test.cpus)
+            job = Job(name, call, patient(test.timeout), Path(base, str(n)), test.cpus)
             if kernel in broken:
                 report.add(Outcome(job, "skip", "the build failed", 0, ""))
             else:
