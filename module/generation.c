@@ -5,6 +5,7 @@
  */
 #include <linux/atomic.h>
 #include <linux/moduleparam.h>
+#include <linux/ratelimit.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/suspend.h>
@@ -79,16 +80,30 @@ struct news {
 	int reseed_status;
 };
 
+/*
+ * A line for each generation, but no flood: not of triggers, nor of an id that
+ * never rests. One kind does not silence the other.
+ */
+static DEFINE_RATELIMIT_STATE(hardware_news, DEFAULT_RATELIMIT_INTERVAL, 50);
+static DEFINE_RATELIMIT_STATE(software_news, DEFAULT_RATELIMIT_INTERVAL,
+			      DEFAULT_RATELIMIT_BURST);
+
 static void announce(const struct news *news)
 {
+	bool software = news->source == SYSGENID_SOURCE_SOFTWARE;
+
 	queue_work(workqueue, &wake_work);
 	mod_delayed_work(workqueue, &reseed_work, HZ);
+	/* The kernel adds how many. */
+	if (!___ratelimit(software ? &software_news : &hardware_news,
+			  "sysgenid: generations too fast for the log"))
+		return;
 
 	if (news->reseed_status)
 		pr_warn("generation %u (%s); the kernel RNG could not be reseeded (%d): clones may draw equal random bytes\n",
 			news->generation, sysgenid_source_name(news->source),
 			news->reseed_status);
-	else if (news->source == SYSGENID_SOURCE_SOFTWARE && !news->entropy)
+	else if (software && !news->entropy)
 		pr_warn("generation %u (software), without entropy: clones may draw equal random bytes\n",
 			news->generation);
 	else

@@ -65,12 +65,12 @@ static const u64 *hardware_id;	/* NULL: no device */
 static int page_error = -ENODEV;
 static bool notified;
 
-static acpi_status found(acpi_handle handle, u32 level, void *context, void **result)
+static acpi_status found(acpi_handle handle, u32 level, void *others, void **result)
 {
-	if (device && device != handle)
-		pr_warn("more than one VM generation id: using the first\n");
-	else
+	if (!device)
 		device = handle;
+	else if (device != handle)
+		++*(int *)others;
 	return AE_OK;
 }
 
@@ -86,12 +86,15 @@ static const char *find_address(void)
 	union acpi_object *obj;
 	const char *why = NULL;
 	acpi_status status;
-	int i;
+	int i, others = 0;
 
 	for (i = 0; i < ARRAY_SIZE(device_ids); i++)
-		acpi_get_devices(device_ids[i], found, NULL, NULL);
+		acpi_get_devices(device_ids[i], found, &others, NULL);
 	if (!device)
 		return "no VM generation id (ACPI VM_Gen_Counter) here";
+	/* Whatever the others are: the kernel's own driver takes the first, too. */
+	if (others)
+		pr_warn("%d VM generation ids: using the first\n", others + 1);
 
 	status = acpi_evaluate_object(device, "ADDR", NULL, &buffer);
 	if (ACPI_FAILURE(status))
@@ -108,6 +111,8 @@ static const char *find_address(void)
 		if (!address || !IS_ALIGNED(address, sizeof(u64)) ||
 		    offset_in_page(address) + ID_SIZE > PAGE_SIZE)
 			why = "the VM generation id is at address 0, unaligned, or across pages";
+		else if (address > iomem_resource.end - ID_SIZE)
+			why = "the VM generation id is at an address that this machine does not have";
 		else if (!is_disjoint_from_ram(address, ID_SIZE))
 			why = "the VM generation id is in memory that the kernel uses";
 	}
@@ -152,6 +157,39 @@ static int check_page(void)
 	return 0;
 }
 
+/*
+ * Reads until two reads agree: the machine may be stopped between two halves,
+ * and a torn id would become a generation of its own. Return: whether they did.
+ */
+static bool read_id(u64 id[2])
+{
+	u64 again[2];
+	int tries;
+
+	again[0] = READ_ONCE(hardware_id[0]);
+	again[1] = READ_ONCE(hardware_id[1]);
+	for (tries = 0; tries < READ_TRIES; tries++) {
+		id[0] = again[0];
+		id[1] = again[1];
+		again[0] = READ_ONCE(hardware_id[0]);
+		again[1] = READ_ONCE(hardware_id[1]);
+		if (id[0] == again[0] && id[1] == again[1])
+			return true;
+	}
+	return false;
+}
+
+/* Is it an id, and not a register, or an address where nothing answers? */
+static const char *check_id(u64 id[2])
+{
+	if (!read_id(id))
+		return "the VM generation id never rests";
+	/* What a bus reads where nothing is: it would never change. */
+	if (id[0] == id[1] && (!id[0] || id[0] == U64_MAX))
+		return "the VM generation id is all zeros or all ones, as if nothing were at its address";
+	return NULL;
+}
+
 /* Return: NULL, or why there is no usable hardware id. */
 const char *sysgenid_vmgenid_init(void)
 {
@@ -165,7 +203,12 @@ const char *sysgenid_vmgenid_init(void)
 	if (!hardware_id)
 		return "the VM generation id cannot be mapped";
 
-	sysgenid_vmgenid_read(id);
+	why = check_id(id);
+	if (why) {
+		sysgenid_vmgenid_exit();
+		hardware_id = NULL;
+		return why;
+	}
 	memcpy(sysgenid.record->id, id, sizeof(id));
 	sysgenid.record->hw_offset = offset_in_page(address);
 	sysgenid.record->size = sizeof(*sysgenid.record);
@@ -241,27 +284,13 @@ bool sysgenid_vmgenid_moved(void)
 /*
  * sysgenid_vmgenid_read - the hardware id as it is now
  *
- * Reads until two reads agree: the machine may be stopped between two halves,
- * and a torn id would become a generation of its own. Return: false if there is
- * no device.
+ * Return: false if there is no device.
  */
 bool sysgenid_vmgenid_read(u64 id[2])
 {
-	u64 again[2];
-	int tries;
-
 	if (!hardware_id)
 		return false;
-	again[0] = READ_ONCE(hardware_id[0]);
-	again[1] = READ_ONCE(hardware_id[1]);
-	for (tries = 0; tries < READ_TRIES; tries++) {
-		id[0] = again[0];
-		id[1] = again[1];
-		again[0] = READ_ONCE(hardware_id[0]);
-		again[1] = READ_ONCE(hardware_id[1]);
-		if (id[0] == again[0] && id[1] == again[1])
-			break;
-	}
+	read_id(id);
 	return true;
 }
 
