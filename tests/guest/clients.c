@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * clients: one process with a client of each kind. Each says on a line of its
- * own what it has learned: "KIND GENERATION". Says "ready" when all wait.
+ * clients [KIND...]: one process with a client of each kind, or of these. Each
+ * says on a line of its own what it has learned: "KIND GENERATION". Says "ready"
+ * when all wait.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -15,6 +16,8 @@
 #include <sys/select.h>
 #include <sys/wait.h>
 #include <time.h>
+
+#include <sysgenid.h>
 
 #include "hw.h"
 
@@ -46,16 +49,21 @@ static void pause_ms(long ms)
 	nanosleep(&(struct timespec){ 0, ms * 1000000 }, NULL);
 }
 
+/* EINVAL is another generation by now. */
 static uint32_t read_and_confirm(int fd)
 {
 	uint32_t generation;
 
-	if (read(fd, &generation, sizeof(generation)) != sizeof(generation) ||
-	    write(fd, &generation, sizeof(generation)) != sizeof(generation)) {
-		perror("read and confirm");
-		_exit(2);
-	}
-	return generation;
+	do {
+		if (read(fd, &generation, sizeof(generation)) != sizeof(generation)) {
+			perror("read");
+			_exit(2);
+		}
+		if (write(fd, &generation, sizeof(generation)) == sizeof(generation))
+			return generation;
+	} while (errno == EINVAL);
+	perror("confirm");
+	_exit(2);
 }
 
 static void *reader(void *kind)
@@ -152,6 +160,26 @@ static void *mapped(void *kind)
 	return NULL;
 }
 
+static void *exact(void *kind)
+{
+	struct sysgenid *g;
+	uint32_t seen;
+
+	if (sysgenid_open(&g, 0) || !sysgenid_is_exact(g) || sysgenid_read(g, &seen)) {
+		fputs("no exact check\n", stderr);
+		_exit(2);
+	}
+	pthread_barrier_wait(&barrier);
+	for (;;) {
+		while (!sysgenid_changed(sysgenid_get_view(g), seen))
+			pause_ms(2);
+		if (sysgenid_read(g, &seen))
+			_exit(2);
+		say(kind, seen);
+	}
+	return NULL;
+}
+
 static void *forked_child(void *kind)
 {
 	const volatile uint32_t *page = hw_map(SYSGENID_DEVICE, 0);
@@ -162,32 +190,50 @@ static void *forked_child(void *kind)
 	return NULL;
 }
 
-int main(void)
+static const struct {
+	const char *kind;
+	void *(*run)(void *);
+} clients[] = {
+	{ "reader", reader },
+	{ "tracked", tracked_reader },
+	{ "epoll-level", epoll_level },
+	{ "epoll-edge", epoll_edge },
+	{ "poll", poller },
+	{ "select", selector },
+	{ "mapped", mapped },
+	{ "exact", exact },
+	{ "forked", forked_child },
+};
+
+static bool wanted(const char *kind, char **kinds)
 {
-	static const struct {
-		const char *kind;
-		void *(*run)(void *);
-	} clients[] = {
-		{ "reader", reader },
-		{ "tracked", tracked_reader },
-		{ "epoll-level", epoll_level },
-		{ "epoll-edge", epoll_edge },
-		{ "poll", poller },
-		{ "select", selector },
-		{ "mapped", mapped },
-		{ "forked", forked_child },
-	};
+	if (!*kinds)
+		return true;
+	for (; *kinds; kinds++)
+		if (!strcmp(kind, *kinds))
+			return true;
+	return false;
+}
+
+int main(int argc, char **argv)
+{
 	enum { COUNT = sizeof(clients) / sizeof(*clients) };
+	unsigned int count = 0;
 	pthread_t thread;
 	size_t i;
 
-	pthread_barrier_init(&barrier, NULL, COUNT + 1);
 	for (i = 0; i < COUNT; i++)
-		pthread_create(&thread, NULL, clients[i].run, (void *)clients[i].kind);
+		count += wanted(clients[i].kind, argv + 1);
+	if (!count || (argc > 1 && count != (unsigned int)argc - 1))
+		return 2;
+	pthread_barrier_init(&barrier, NULL, count + 1);
+	for (i = 0; i < COUNT; i++)
+		if (wanted(clients[i].kind, argv + 1))
+			pthread_create(&thread, NULL, clients[i].run, (void *)clients[i].kind);
 	pthread_barrier_wait(&barrier);
 	/* Past the barrier is not yet asleep. */
 	pause_ms(100);
-	say("ready", COUNT);
+	say("ready", count);
 	for (;;)
 		pause();
 }

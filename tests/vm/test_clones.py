@@ -11,7 +11,7 @@ from vmlib import VM, Context, State, vmtest
 from test_smoke import generation
 
 PAIRS = 20
-KINDS = ("reader", "tracked", "epoll-level", "epoll-edge", "poll", "select", "mapped", "forked")
+KINDS = ("reader", "tracked", "epoll-level", "epoll-edge", "poll", "select", "mapped", "exact", "forked")
 
 
 def drawn(vm: VM) -> list[str]:

@@ -20,7 +20,7 @@ COMPILE_LIMIT = 120.0
 FLAGS = ("-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-pthread", "-s")
 FOLDERS = ("include", "module/uapi", "lib")
 # Programs that also run as 32-bit ones, to try the compat paths of the module: NAME becomes NAME-32.
-ALSO_32_BIT = ("conformance",)
+ALSO_32_BIT = ("clients", "conformance")
 # Examples that every guest has.
 EVERYWHERE = ("ids", "ids-plain")
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,11 @@ class Context(Lab):
     def log(self, text: str) -> None:
         """A line for people, shown when the test fails or with -v."""
         print(text, flush=True)
+
+    def progress(self, done: int, total: int) -> None:
+        """Show on the terminal, if there is one, how far a long test is; the runner has the output."""
+        with contextlib.suppress(OSError), open("/dev/tty", "w", encoding="ascii") as terminal:
+            terminal.write(f"\r{done}/{total} " + "\r" * (done == total))
 
 
 Function = Callable[[Context], None]
