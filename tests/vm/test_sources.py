@@ -126,20 +126,19 @@ def an_id_that_never_rests_holds_nobody(t: Context) -> None:
     assert generation(vm) == settled
 
 
-@vmtest(timeout=120)
-def resume_from_suspend_compares(t: Context) -> None:
-    """A clone of a suspended machine: nothing notifies it when it wakes, and nobody asks."""
-    vm = t.boot(insmod="compare_interval_ms=0", ram_file=True)
+def suspend(t: Context, vm: VM) -> None:
+    """To RAM."""
     if "mem" not in vm.read("/sys/power/state"):
         t.skip("this kernel cannot suspend to RAM")
-    # Calls that sleep are begun anew after a suspend, and compare: only a mapping shows who else did.
-    vm.spawn("mapped", "mapped-only")
-    vm.wait_output("mapped", "^ready$", limit=20)
     vm.spawn("sleep", "sh", "-c", "echo mem > /sys/power/state")
 
     def suspended() -> bool:
         return bool(vm.qmp.execute("query-status")["status"] == "suspended")
 
+    wait_until(suspended, 30, "the machine to be suspended")
+
+
+def wait_until_awake(vm: VM) -> None:
     def awake() -> bool:
         """What is said while the serial port is reset is lost."""
         try:
@@ -148,10 +147,20 @@ def resume_from_suspend_compares(t: Context) -> None:
             return False
         return True
 
-    wait_until(suspended, 30, "the machine to be suspended")
+    wait_until(awake, 60, "the machine to wake", interval=0.5)
+
+
+@vmtest(timeout=120)
+def resume_from_suspend_compares(t: Context) -> None:
+    """A clone of a suspended machine: nothing notifies it when it wakes, and nobody asks."""
+    vm = t.boot(insmod="compare_interval_ms=0", ram_file=True)
+    # Calls that sleep are begun anew after a suspend, and compare: only a mapping shows who else did.
+    vm.spawn("mapped", "mapped-only")
+    vm.wait_output("mapped", "^ready$", limit=20)
+    suspend(t, vm)
     vm.write_guid(bytes(range(16)))
     vm.qmp.execute("system_wakeup")
-    wait_until(awake, 30, "the machine to wake", interval=0.5)
+    wait_until_awake(vm)
     vm.wait_output("mapped", "^changed 1$", limit=30)
     assert generation(vm) == 1
 

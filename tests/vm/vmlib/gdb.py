@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""Stops a guest at an instruction, by QEMU's debugger port: a snapshot in the middle of anything, without luck."""
+
+from __future__ import annotations
+
+import re
+import socket
+from pathlib import Path
+
+from .limits import Deadline, Timeout
+from .qemu import VM, State
+from .qmp import QmpError
+
+LIMIT = 30.0
+
+
+def address(vm: VM, symbol: str) -> int:
+    """Where a function of the guest's kernel is, or of one of its modules."""
+    lines = vm.run("grep", f" {symbol}", "/proc/kallsyms").out
+    found = re.search(rf"^([0-9a-f]+) \w {symbol}(\s|$)", lines, re.MULTILINE)
+    if not found:
+        raise QmpError(f"{vm.name}: no {symbol} in the kernel")
+    return int(found[1], 16)
+
+
+class Debugger:
+    """A session of gdb's protocol: only breakpoints, and going on."""
+
+    def __init__(self, vm: VM) -> None:
+        self._vm = vm
+        path = vm.folder / "gdb"
+        vm.qmp.monitor(f"gdbserver unix:{path},server=on,wait=off")
+        self._sock = socket.socket(socket.AF_UNIX)
+        self._sock.connect(str(path))
+        self._rest = b""
+        self._at = -1
+
+    def run_to(self, where: int, limit: float = LIMIT) -> None:
+        """Let the guest run until it is about to execute this instruction; if it already is, the next time."""
+        if where == self._at:
+            self._ask(b"s", b"T05", limit)
+        self._ask(b"Z1,%x,1" % where, b"OK", limit)
+        self._ask(b"c", b"T05", limit)
+        self._ask(b"z1,%x,1" % where, b"OK", limit)
+        self._at = where
+
+    def close(self) -> None:
+        """The guest goes on."""
+        self._ask(b"D", b"OK", LIMIT)
+        self._sock.close()
+        self._vm.qmp.monitor("gdbserver none")
+
+    def _ask(self, command: bytes, answer: bytes, limit: float) -> None:
+        deadline = Deadline(limit, f"{self._vm.name} to answer the debugger's {command.decode()}")
+        self._sock.sendall(b"$%s#%02x" % (command, sum(command) % 256))
+        while True:
+            got = self._packet(deadline)
+            if got.startswith(answer):
+                return
+            # That the guest was stopped when we came.
+            if not got.startswith(b"T02"):
+                raise QmpError(f"{self._vm.name}: the debugger's {command.decode()} gave {got!r}")
+
+    def _packet(self, deadline: Deadline) -> bytes:
+        while not (found := re.search(rb"\$([^#]*)#..", self._rest)):
+            self._sock.settimeout(deadline.left())
+            try:
+                data = self._sock.recv(4096)
+            except TimeoutError as e:
+                raise Timeout(f"waited {deadline.limit:g} s for {deadline.what}") from e
+            if not data:
+                raise QmpError(f"{self._vm.name}: the debugger's connection ended")
+            self._rest += data
+        self._sock.sendall(b"+")
+        self._rest = self._rest[found.end() :]
+        return found[1]
+
+
+def snapshot(vm: VM) -> State:
+    """A snapshot of a guest that stands at a breakpoint; its clones can be resumed like any.
+
+    QEMU tells a clone in which state the source was, and does not load "debug"."""
+    state = vm.snapshot()
+    mark = b"globalstate"
+    with state.path.open("r+b") as file:
+        data = file.read()
+        at = data.find(b"debug\0", data.index(mark))
+        if at < 0 or at > data.index(mark) + 200:
+            raise QmpError(f"{state.path}: not a snapshot of a guest at a breakpoint")
+        file.seek(at)
+        file.write(b"paused")
+    return state
+
