@@ -12,7 +12,7 @@ from pathlib import Path
 from vmlib import VM, Context, Guid, State, gdb, new_guid, vmtest
 
 from test_smoke import generation
-from test_sources import suspend, wait_until_awake
+from test_sources import wait_until_awake, wait_until_suspended
 
 KERNEL = "bookworm-cloud"
 SYSFS = "/sys/class/misc/sysgenid/"
@@ -294,22 +294,29 @@ def cpu_unplugged(t: Context) -> None:
 
 
 @vmtest(KERNEL, timeout=120)
-def snapshot_of_a_suspended_machine(t: Context) -> None:
-    """Suspended to RAM, cloned, woken: one generation, seen by who only maps. (Woken as itself: test_sources.)"""
+def snapshot_on_the_way_to_sleep(t: Context) -> None:
+    """The clone falls asleep (to RAM) with an id that nobody has seen yet; woken, it is one generation, seen by who only
+    maps. (QEMU 7.2 wakes a machine that it snapshots asleep; test_sources changes the id of one that sleeps.)"""
     vm = t.boot(insmod="compare_interval_ms=0")
     vm.spawn("mapped", "mapped-only")
     vm.wait_output("mapped", "^ready$", limit=20)
-    suspend(t, vm)
-    state = vm.snapshot()
-    vm.close()
+    where = gdb.address(vm, "acpi_suspend_enter")
+    debugger = gdb.Debugger(vm)
+    vm.control.send("spawn", "sleep", "-", "-", "sh", "-c", "echo mem > /sys/power/state")
+    debugger.run_to(where)
+    state = gdb.snapshot(vm)
+    debugger.close()
     for guid, expected in (("auto", 1), ("same", 0)):
         clone = t.clone(state, guid, paused=True)
+        clone.resume(sync=False)
+        wait_until_suspended(clone)
         clone.qmp.execute("system_wakeup")
-        clone.qmp.execute("cont")
         wait_until_awake(clone)
+        assert clone.wait("sleep").ok
         if expected:
             clone.wait_output("mapped", "^changed 1$", limit=30)
         clone.run("sleep", "0.2")
+        assert clone.out("mapped").out.count("changed") == expected
         assert generation(clone) == expected
         clone.close()
 
@@ -351,7 +358,6 @@ def hibernated_for_hours(t: Context) -> None:
     one, other = t.parallel([lambda guid=guid: resumed(guid) for guid in (new_guid(), vm.guid)])
     one.wait_output("mapped", "^changed 1$", limit=30)
     assert generation(one) == 1
-    is_sound(t, one)
     other.run("sleep", "0.2")
     assert other.out("mapped").out == "ready\n"
     assert generation(other) == 0

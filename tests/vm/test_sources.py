@@ -126,12 +126,7 @@ def an_id_that_never_rests_holds_nobody(t: Context) -> None:
     assert generation(vm) == settled
 
 
-def suspend(t: Context, vm: VM) -> None:
-    """To RAM."""
-    if "mem" not in vm.read("/sys/power/state"):
-        t.skip("this kernel cannot suspend to RAM")
-    vm.spawn("sleep", "sh", "-c", "echo mem > /sys/power/state")
-
+def wait_until_suspended(vm: VM) -> None:
     def suspended() -> bool:
         return bool(vm.qmp.execute("query-status")["status"] == "suspended")
 
@@ -154,10 +149,13 @@ def wait_until_awake(vm: VM) -> None:
 def resume_from_suspend_compares(t: Context) -> None:
     """A clone of a suspended machine: nothing notifies it when it wakes, and nobody asks."""
     vm = t.boot(insmod="compare_interval_ms=0", ram_file=True)
+    if "mem" not in vm.read("/sys/power/state"):
+        t.skip("this kernel cannot suspend to RAM")
     # Calls that sleep are begun anew after a suspend, and compare: only a mapping shows who else did.
     vm.spawn("mapped", "mapped-only")
     vm.wait_output("mapped", "^ready$", limit=20)
-    suspend(t, vm)
+    vm.spawn("sleep", "sh", "-c", "echo mem > /sys/power/state")
+    wait_until_suspended(vm)
     vm.write_guid(bytes(range(16)))
     vm.qmp.execute("system_wakeup")
     wait_until_awake(vm)
