@@ -48,11 +48,20 @@ KERNELS = ("bookworm-cloud", "trixie-cloud")
 
 
 def say(
-    vm: VM, *, none: bool = False, first: bool = True, second: bool = False, kind: int = 0, address: int = ID, count: int = 0, change: bool = False
+    vm: VM,
+    *,
+    none: bool = False,
+    first: bool = True,
+    second: bool = False,
+    kind: int = 0,
+    address: int = ID,
+    count: int = 0,
+    change: bool = False,
 ) -> None:
     """What the firmware answers from now on; none: a device without an address comes before the others."""
-    words = [PRESENT * none, PRESENT * first, PRESENT * second, kind, address & 0xFFFFFFFF, address >> 32, count, change]
-    vm.memory[PAGE + 0x100 : PAGE + 0x120] = struct.pack("<8I", *words)
+    present = (PRESENT * there for there in (none, first, second))
+    words = struct.pack("<4IQ2I", *present, kind, address, count, change)
+    vm.memory[PAGE + 0x100 : PAGE + 0x120] = words
 
 
 def machine(t: Context, smp: int = 1) -> VM:
@@ -99,8 +108,8 @@ def addresses_of_no_sense_are_refused(t: Context) -> None:
     for what, address in ADDRESSES.items():
         say(vm, address=address)
         t.log(f"{what}: {refused(vm)}")
-    for what in (b"\0", b"\xff"):
-        vm.memory[ID : ID + 16] = 16 * what
+    for byte in (b"\0", b"\xff"):
+        vm.memory[ID : ID + 16] = 16 * byte
         say(vm)
         assert "all zeros or all ones" in refused(vm)
     vm.memory[ID : ID + 16] = bytes(range(16))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A thousand clones of one snapshot, and in each every kind of client: one new generation each, and no more."""
 
+import functools
 import threading
 import time
 
@@ -60,7 +61,7 @@ def clones(t: Context, count: int) -> None:
             done += 1
             t.progress(done, count)
 
-    t.parallel([lambda number=number: one(number) for number in range(count)])
+    t.parallel([functools.partial(one, number) for number in range(count)])
     each = sum(map(len, PROGRAMS.values()))
     t.log(f"{count} clones with {each} clients each in {time.monotonic() - began:.0f} s")
 
