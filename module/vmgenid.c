@@ -112,7 +112,7 @@ static const char *find_address(void)
 		    offset_in_page(address) + ID_SIZE > PAGE_SIZE)
 			why = "the VM generation id is at address 0, unaligned, or across pages";
 		else if (address > iomem_resource.end - ID_SIZE)
-			why = "the VM generation id is at an address that this machine does not have";
+			why = "the VM generation id is at an address beyond this machine";
 		else if (!is_disjoint_from_ram(address, ID_SIZE))
 			why = "the VM generation id is in memory that the kernel uses";
 	}
@@ -186,7 +186,7 @@ static const char *check_id(u64 id[2])
 		return "the VM generation id never rests";
 	/* What a bus reads where nothing is: it would never change. */
 	if (id[0] == id[1] && (!id[0] || id[0] == U64_MAX))
-		return "the VM generation id is all zeros or all ones, as if nothing were at its address";
+		return "the VM generation id is all zeros or all ones, as if nothing were there";
 	return NULL;
 }
 
