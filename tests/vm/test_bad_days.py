@@ -260,6 +260,7 @@ def clock_jumps(t: Context) -> None:
         vm.wait_output("deadline", "^ready$", limit=20)
         assert vm.run("date", "-s", date).ok
         ended = vm.wait("deadline", limit=60)
+        assert ended.ok, ended
         why, milliseconds = ended.out.split()[1:]
         assert why == "ETIME" and int(milliseconds) >= 2000, ended
     vm.spawn("clients", "clients", "reader", "tracked", "exact")
