@@ -414,7 +414,7 @@ static void sign_and_enrol(char *mend, size_t size)
 	enrol(then, sizeof(then), NULL);
 	snprintf(
 		mend, size,
-		"dkms remove sysgenid/%s -k %s && dkms install sysgenid/%s -k %s (dkms 3 or newer signs what it builds, if openssl is installed); %s",
+		"dkms build --force sysgenid/%s -k %s && dkms install --force sysgenid/%s -k %s (dkms 3 or newer signs what it builds, if openssl is installed); %s",
 		version, kernel_release(), version, kernel_release(), then);
 }
 

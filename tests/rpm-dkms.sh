@@ -1,0 +1,76 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The life of the package sysgenid-dkms: installed, replaced by other releases and versions, and erased, by rpm and dkms.
+# usage: rpm-dkms.sh ROOT VERSION NEXT_VERSION SPOILT_VERSION, in a mount namespace of its own, with the packages beside
+# it. The root has rpm, dkms and the headers of one kernel; it stays as it is, under a layer. A line per check.
+set -u
+if [ "${1-}" != --within ]; then
+	here=$(dirname "$(realpath "$0")")
+	root=$here/root
+	mkdir "$here/layer" "$root" && mount -t tmpfs tmpfs "$here/layer" && mkdir "$here/layer/upper" "$here/layer/work" &&
+		mount -t overlay -o "lowerdir=$1,upperdir=$here/layer/upper,workdir=$here/layer/work" overlay "$root" &&
+		mount -t proc proc "$root/proc" && mount --rbind /dev "$root/dev" && mount --bind "$here" "$root/build" || exit 1
+	shift
+	exec chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/tmp \
+		"/build/${0##*/}" --within "$@"
+fi
+shift
+version=$1 next=$2 spoilt=$3
+kernel=$(ls /lib/modules)
+ko=/lib/modules/$kernel/updates/dkms/sysgenid.ko
+
+check() {
+	local what=$1
+	shift
+	if "$@" >/tmp/check 2>&1; then
+		echo "ok   $what"
+	else
+		echo "FAIL $what"
+		sed 's/^/    | /' /tmp/check
+	fi
+}
+
+# rpm fails if a scriptlet does.
+do_rpm() {
+	local status=0
+	rpm --nodeps "$@" >/tmp/rpm.log 2>&1 || status=$?
+	cat /tmp/rpm.log
+	! grep -E 'scriptlet failed|warning: %' /tmp/rpm.log && return $status
+}
+
+installed() {
+	modinfo -F version "$ko" && [ "$(modinfo -F version "$ko")" = "$1" ] &&
+		[ "$(modinfo -F vermagic "$ko" | cut -d ' ' -f 1)" = "$kernel" ]
+}
+signed() { [ "$(modinfo -F signer "$ko")" = 'DKMS module signing key' ]; }
+alone() { [ "$(dkms status sysgenid | sed 's/,.*//')" = "sysgenid/$1" ]; }
+newer() { [ "$ko" -nt /tmp/before ]; }
+says() { grep -- "$1" /tmp/rpm.log; }
+nothing() {
+	local left
+	left=$(find / -xdev -name '*sysgenid*' ! -path '/tmp/*' ! -path '/build/*' ! -path '/proc/*')
+	echo "$left"
+	[ -z "$left" ] && ! rpm -qa | grep sysgenid
+}
+
+check 'nothing is there before' nothing
+check 'install' do_rpm -i "/build/sysgenid-dkms-$version-1.noarch.rpm"
+check 'built and installed for the kernel' installed "$version"
+check 'signed with the key of dkms' signed
+touch /tmp/before
+check 'another release of the same version' do_rpm -U "/build/sysgenid-dkms-$version-2.noarch.rpm"
+check 'it was built anew' newer
+check 'and survives the removal of the old release' installed "$version"
+check 'upgrade' do_rpm -U "/build/sysgenid-dkms-$next-1.noarch.rpm"
+check 'the new version is installed' installed "$next"
+check 'the old one is gone' alone "$next"
+check 'an upgrade that does not build' do_rpm -U "/build/sysgenid-dkms-$spoilt-1.noarch.rpm"
+check 'says so, and what to do' says "no module for kernel $kernel.*dkms autoinstall -k $kernel"
+check 'erase' do_rpm -e sysgenid-dkms
+check 'nothing is left' nothing
+check 'install where it does not build' do_rpm -i "/build/sysgenid-dkms-$spoilt-1.noarch.rpm"
+check 'erase that' do_rpm -e sysgenid-dkms
+mv /usr/sbin/dkms /usr/sbin/no-dkms
+check 'install without dkms' do_rpm -i "/build/sysgenid-dkms-$version-1.noarch.rpm"
+check 'erase without dkms' do_rpm -e sysgenid-dkms
+check 'nothing is left of all that' nothing
