@@ -113,41 +113,28 @@ def sign_module(kernel: Kernel, module: Path, key: Key) -> Path:
     return cache.entry("signed", recipe, make) / module.name
 
 
-def _sections(stub: Path) -> int:
-    """The first free address behind the stub's sections, in memory."""
-    end = 0
-    for size, address in re.findall(r"^ +\d+ \S+ +([0-9a-f]+) +([0-9a-f]+)", run_tool(["objdump", "-h", stub], 30, "objdump"), re.MULTILINE):
-        end = max(end, int(size, 16) + int(address, 16))
-    return end
+def _end(program: Path) -> int:
+    """The first free address behind the sections of a program."""
+    listing = run_tool(["objdump", "-h", program], 30, "objdump")
+    sections = re.findall(r"^ +\d+ \S+ +([0-9a-f]+) +([0-9a-f]+)", listing, re.MULTILINE)
+    return max(int(size, 16) + int(address, 16) for size, address in sections)
 
 
-def unified_image(kernel: Kernel, initrd: Path, append: str, key: Key) -> Path:
+def unified_image(kernel: Kernel, initrd: Path, append: str, key: Key, folder: Path) -> Path:
     """Kernel, initramfs and command line as one signed EFI program: all of it is vouched for."""
-    vmlinuz = image(kernel).vmlinuz
-
-    def make(to: Path) -> list[str]:
-        (to / "cmdline").write_text(append, "ascii")
-        command: list[str | Path] = ["objcopy"]
-        address = _sections(STUB)
-        for name, path in (("cmdline", to / "cmdline"), ("linux", vmlinuz), ("initrd", initrd)):
-            address = (address + 0xFFFF) & ~0xFFFF
-            command += ["--add-section", f".{name}={path}", "--change-section-vma", f".{name}={address:#x}"]
-            address += path.stat().st_size
-        run_tool([*command, STUB, to / "unsigned"], SIGN_LIMIT, "objcopy")
-        sign = ["sbsign", "--key", key.private, "--cert", key.pem, "--output", to / "image.efi", to / "unsigned"]
-        run_tool(sign, SIGN_LIMIT, "sbsign")
-        (to / "unsigned").unlink()
-        return ["image.efi"]
-
-    recipe: cache.Recipe = {
-        "stub": cache.file_hash(STUB),
-        "vmlinuz": cache.file_hash(vmlinuz),
-        "initrd": cache.file_hash(initrd),
-        "append": append,
-        "certificate": cache.file_hash(key.der),
-        "layout": 1,
-    }
-    return cache.entry("efi", recipe, make) / "image.efi"
+    words, unsigned, signed = folder / "cmdline", folder / "unsigned.efi", folder / "signed.efi"
+    words.write_text(append, "ascii")
+    command: list[str | Path] = ["objcopy"]
+    address = _end(STUB)
+    for name, path in (("cmdline", words), ("linux", image(kernel).vmlinuz), ("initrd", initrd)):
+        address = (address + 0xFFFF) & ~0xFFFF
+        command += ["--add-section", f".{name}={path}", "--change-section-vma", f".{name}={address:#x}"]
+        address += path.stat().st_size
+    run_tool([*command, STUB, unsigned], SIGN_LIMIT, "objcopy")
+    sign: list[str | Path] = ["sbsign", "--key", key.private, "--cert", key.pem, "--output", signed, unsigned]
+    run_tool(sign, SIGN_LIMIT, "sbsign")
+    unsigned.unlink()
+    return signed
 
 
 def _package(name: str, wanted: Sequence[str]) -> Path:
