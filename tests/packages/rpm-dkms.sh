@@ -1,20 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # The life of the package sysgenid-dkms: installed, replaced by other releases and versions, and erased, by rpm and dkms.
-# usage: rpm-dkms.sh ROOT VERSION NEXT_VERSION SPOILT_VERSION, in a mount namespace of its own, with the packages beside
-# it. The root has rpm, dkms and the headers of one kernel; it stays as it is, under a layer. A line per check.
+# In a root with rpm, dkms and the headers of one kernel; /build has the packages. A line per check.
+# usage: rpm-dkms.sh VERSION NEXT_VERSION SPOILT_VERSION
 set -u
-if [ "${1-}" != --within ]; then
-	here=$(dirname "$(realpath "$0")")
-	root=$here/root
-	mkdir "$here/layer" "$root" && mount -t tmpfs tmpfs "$here/layer" && mkdir "$here/layer/upper" "$here/layer/work" &&
-		mount -t overlay -o "lowerdir=$1,upperdir=$here/layer/upper,workdir=$here/layer/work" overlay "$root" &&
-		mount -t proc proc "$root/proc" && mount --rbind /dev "$root/dev" && mount --bind "$here" "$root/build" || exit 1
-	shift
-	exec chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/tmp \
-		"/build/${0##*/}" --within "$@"
-fi
-shift
 version=$1 next=$2 spoilt=$3
 kernel=$(ls /lib/modules)
 ko=/lib/modules/$kernel/updates/dkms/sysgenid.ko
