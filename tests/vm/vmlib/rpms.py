@@ -32,18 +32,18 @@ DKMS_TOOLS = ("dkms", "kmod", "make", "openssl", "passwd", "procps", "rpm")
 
 
 def build(
-    spec: str, work: Path, as_version: str | None = None, release: int = 1, spoil: str | None = None, check: bool = False
+    spec: str, work: Path, as_version: str | None = None, release: int = 1, more_code: str | None = None, check: bool = False
 ) -> list[Path]:
     """Build the packages of a spec in the (empty) folder work; returns source and binary packages.
 
-    as_version, release, spoil: be another version or release, and have a file of the module say no C."""
+    as_version, release, more_code: be another version or release, with something at the end of the module's main.c."""
     name = as_version or repo.version()
     tree = work / f"sysgenid-{name}"
     copy(tree, sources(PARTS))
     (tree / "VERSION").write_text(f"{name}\n", "ascii")
-    if spoil:
-        with (tree / "module" / spoil).open("a") as file:
-            file.write("\n#error spoilt\n")
+    if more_code:
+        with (tree / "module" / "main.c").open("a") as file:
+            file.write(f"\n{more_code}\n")
     shutil.copyfile(tree / "VERSION", work / "VERSION")
     text = (SPECS / f"{spec}.spec").read_text("utf-8")
     (work / f"{spec}.spec").write_text(text.replace("1%{?dist}", f"{release}%{{?dist}}"), "utf-8")
@@ -60,7 +60,7 @@ def build(
 
 
 def rpms(
-    spec: str, as_version: str | None = None, release: int = 1, spoil: str | None = None, check: bool = False
+    spec: str, as_version: str | None = None, release: int = 1, more_code: str | None = None, check: bool = False
 ) -> list[Path]:
     """The packages of a spec, from the cache or newly built."""
     files = sources(PARTS)
@@ -69,7 +69,7 @@ def rpms(
         "sources": cache.tree_hash(repo.TOP, files),
         "version": as_version,
         "release": release,
-        "spoil": spoil,
+        "more code": more_code,
         "check": check,
         "rpm": run_tool(["rpmbuild", "--version"], 30, "rpmbuild --version"),
         "layout": 1,
@@ -78,7 +78,7 @@ def rpms(
     def make(to: Path) -> list[str]:
         work = to / "work"
         work.mkdir()
-        made = build(spec, work, as_version, release, spoil, check)
+        made = build(spec, work, as_version, release, more_code, check)
         for path in made:
             path.rename(to / path.name)
         shutil.rmtree(work)
