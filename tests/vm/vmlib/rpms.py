@@ -55,7 +55,7 @@ def build(
     command: list[str | Path] = ["rpmbuild", what, "--nodeps", "--with" if check else "--without", "check"]
     for macro, path in defines.items():
         command += ["--define", f"{macro} {path}"]
-    run_tool(["nice", *command, work / f"{spec}.spec"], BUILD_LIMIT, f"rpmbuild of {spec}", cwd=work)
+    run_tool([*command, work / f"{spec}.spec"], BUILD_LIMIT, f"rpmbuild of {spec}", cwd=work)
     return sorted((work / "made").rglob("*.rpm"))
 
 
