@@ -9,10 +9,7 @@
 
 #include "doctor.h"
 
-#define SECURE_BOOT \
-	"/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
-
-static const char *kernel_release(void)
+const char *kernel_release(void)
 {
 	static struct utsname name;
 
@@ -187,80 +184,6 @@ static bool find_module(char *path, size_t size)
 	}
 	fclose(f);
 	return found;
-}
-
-/* What is compressed cannot be told. */
-static bool is_unsigned(const char *path)
-{
-	static const char mark[] = "~Module signature appended~\n";
-	char end[sizeof(mark)] = "";
-	bool is = false;
-	FILE *f;
-
-	if (!ends_with(path, ".ko"))
-		return false;
-	f = fopen(path, "re");
-	if (f) {
-		is = !fseek(f, -(long)strlen(mark), SEEK_END) &&
-		     fread(end, 1, strlen(mark), f) == strlen(mark) &&
-		     strcmp(end, mark);
-		fclose(f);
-	}
-	return is;
-}
-
-static bool secure_boot(void)
-{
-	unsigned char value[5];
-	FILE *f = fopen(SECURE_BOOT, "re");
-	bool on;
-
-	if (!f)
-		return false;
-	/* Four bytes of attributes, and the value. */
-	on = fread(value, 1, sizeof(value), f) == sizeof(value) &&
-	     value[4] == 1;
-	fclose(f);
-	return on;
-}
-
-/* Why an unsigned module is refused here, or NULL. */
-static const char *signature_wanted(void)
-{
-	char line[128];
-
-	if (first_line("/sys/module/module/parameters/sig_enforce", line,
-		       sizeof(line)) &&
-	    line[0] == 'Y')
-		return "module.sig_enforce is on";
-	if (first_line("/sys/kernel/security/lockdown", line, sizeof(line)) &&
-	    !strstr(line, "[none]"))
-		return "the kernel is locked down";
-	if (secure_boot())
-		return "Secure Boot is on";
-	return NULL;
-}
-
-static void examine_signature(struct doctor *d, bool loaded, const char *path)
-{
-	static const char enrol[] =
-		"mokutil --import /var/lib/dkms/mok.pub, then restart and confirm on the console";
-	const char *why = signature_wanted();
-
-	if (!why)
-		finding(d, GOOD, "signature", NULL,
-			"unsigned modules are accepted (no Secure Boot, no lockdown)");
-	else if (loaded)
-		finding(d, GOOD, "signature", NULL,
-			"%s; the module was accepted", why);
-	else if (path && is_unsigned(path))
-		finding(d, PROBLEM, "signature", enrol,
-			"%s, and %s is not signed: it will be refused", why,
-			path);
-	else
-		finding(d, NOTE, "signature", enrol,
-			"%s: a module is refused unless its signer's key is enrolled",
-			why);
 }
 
 /* What to do where there is no module for this kernel. */

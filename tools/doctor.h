@@ -34,6 +34,32 @@ void examine_kernel(struct doctor *d);
 void examine_module(struct doctor *d);
 /* An option in a kernel's configuration: y, m, n, or 0 if nobody knows. */
 char config_value(FILE *config, const char *option);
+const char *kernel_release(void);
+
+/* doctor-signature.c: @path is that of the module's file, or NULL. */
+void examine_signature(struct doctor *d, bool loaded, const char *path);
+
+/* What a signature or a certificate tells of a key; empty is what it does not tell. */
+struct key_id {
+	char name[128];
+	/* Issuer and serial number of the certificate. */
+	unsigned char id[512];
+	size_t len;
+	/* As /proc/keys shows it. */
+	char key[128];
+};
+
+enum signed_by {
+	UNKNOWN,
+	NOBODY,
+	SOMEBODY,
+};
+
+enum signed_by read_signature(FILE *module, struct key_id *id);
+bool read_certificate(FILE *certificate, struct key_id *id);
+bool is_certificate_of(const struct key_id *certificate,
+		       const struct key_id *signer);
+bool kernel_has_key(FILE *keys, const struct key_id *id);
 
 /* doctor-node.c */
 void examine_nodes(struct doctor *d);

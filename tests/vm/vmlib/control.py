@@ -12,6 +12,7 @@ from pathlib import Path
 from .limits import Deadline, Timeout
 
 LOGGED = 2000
+GREETING = b"<0 ok 0 "
 
 
 class GuestError(Exception):
@@ -49,8 +50,12 @@ class Control:
         self._start = time.monotonic()
 
     def greeting(self, limit: float) -> None:
-        """Wait until PID 1 of a booting VM is there."""
-        self._reply(0, Deadline(limit, f"{self._who} to boot to init"))
+        """Wait until PID 1 of a booting VM is there; firmware may have used the port as its console."""
+        deadline = Deadline(limit, f"{self._who} to boot to init")
+        while GREETING not in self._rest:
+            self._receive(deadline)
+        self._rest = self._rest[self._rest.index(GREETING) :]
+        self._reply(0, deadline)
 
     def sync(self, limit: float) -> None:
         """Find the place in the stream of a clone, which may be in the middle of anything."""

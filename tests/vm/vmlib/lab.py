@@ -33,6 +33,7 @@ from .control import GuestError
 from .limits import Timeout
 from .qemu import BOOT_LIMIT, CPU, VM, Guid, Machine, State, new_guid
 from .qmp import QmpError
+from .uefi import Uefi
 
 T = TypeVar("T")
 
@@ -95,6 +96,7 @@ class Lab:
         append: str = "",
         extra: Sequence[str] = (),
         ram_file: bool = False,
+        uefi: Uefi | None = None,
         fresh: bool = False,
         limit: float = BOOT_LIMIT,
     ) -> VM:
@@ -102,6 +104,7 @@ class Lab:
 
         guid: "auto" is a random one, None a machine without vmgenid.
         module: put sysgenid.ko into the initramfs; patch: the one of tests/mutants by this name.
+        uefi: boot what is signed there, not the kernel and initramfs as they are.
         insmod: load it with these parameters ("" for none); any failure raises OSError.
         credit: make the guest's RNG ready.
         """
@@ -116,6 +119,7 @@ class Lab:
             append=append,
             vmgenid=guid is not None,
             ram_file=ram_file,
+            uefi=uefi,
             extra=tuple(extra),
         )
         guid = new_guid() if guid == "auto" else guid
@@ -126,7 +130,7 @@ class Lab:
             vm.find_guid()
             return vm
 
-        if fresh or not self._booted:
+        if fresh or uefi or not self._booted:
             vm = really_boot(machine)
         else:
             vm = self._load(self._booted.get(machine, really_boot), guid, ram_file, "vm")

@@ -29,6 +29,7 @@ from typing import ParamSpec, TypeVar
 from .control import Control, GuestError, Reply
 from .limits import Timeout, patient, wait_until
 from .qmp import Qmp, QmpError
+from .uefi import Uefi
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -51,6 +52,14 @@ _starter = concurrent.futures.ThreadPoolExecutor(1, "qemu-starter")
 Guid = uuid.UUID | str
 
 
+def command_line(append: str) -> str:
+    """The kernel's command line.
+
+    A kernel that gets no timer interrupt for a while at its very start panics, which says more about the load of the
+    host than about the timer: no_timer_check."""
+    return f"console=ttyS0 panic=-1 loglevel=5 no_timer_check {append}".strip()
+
+
 def new_guid() -> uuid.UUID:
     return uuid.UUID(bytes=secrets.token_bytes(16))
 
@@ -68,6 +77,8 @@ class Machine:
     append: str = ""
     vmgenid: bool = True
     ram_file: bool = False
+    # Then the kernel, the initramfs and the command line come out of a signed image.
+    uefi: Uefi | None = None
     extra: tuple[str, ...] = ()
 
 
@@ -142,15 +153,16 @@ class VM:
         argv = [QEMU, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-S"]
         argv += ["-accel", "tcg,thread=multi" if m.accel == "tcg" and m.smp > 1 else m.accel]
         argv += ["-cpu", m.cpu, "-m", str(m.memory), "-smp", str(m.smp)]
-        if m.ram_file:
+        if m.uefi:
+            argv += m.uefi.options(self.folder)
+        elif m.ram_file:
             # The id is the one QEMU gives ordinary memory, so that state files fit both.
             ram = f"memory-backend-file,id=pc.ram,size={m.memory}M,mem-path={self.folder}/ram,share=on"
             argv += ["-object", ram, "-machine", "pc,memory-backend=pc.ram"]
         else:
             argv += ["-machine", "pc"]
-        # A guest that gets no processor for a while takes its timer for broken, and panics, unless told not to look.
-        append = f"console=ttyS0 panic=-1 loglevel=5 no_timer_check {m.append}".strip()
-        argv += ["-kernel", str(m.kernel), "-initrd", str(m.initrd), "-append", append]
+        if not m.uefi:
+            argv += ["-kernel", str(m.kernel), "-initrd", str(m.initrd), "-append", command_line(m.append)]
         argv += ["-chardev", f"socket,id=qmp,fd={qmp}", "-mon", "chardev=qmp,mode=control"]
         argv += ["-chardev", f"file,id=console,path={self.console}", "-serial", "chardev:console"]
         argv += ["-chardev", f"socket,id=control,fd={control}", "-serial", "chardev:control"]

@@ -21,6 +21,29 @@ MARKER = "build-root"
 IN_ROOT = Path(__file__).with_name("in-root")
 
 
+def bootstrap(apt: Apt, variant: str, packages: Sequence[str], to: Path) -> None:
+    """Install a suite's minimal system and the packages into the folder."""
+    options = [f"--aptopt={line}" for line in apt.options()]
+    run_tool(
+        [
+            "mmdebstrap",
+            "--mode=root",
+            f"--variant={variant}",
+            f"--architectures={ARCHITECTURE}",
+            f"--include={','.join(packages)}",
+            "--dpkgopt=path-exclude=/usr/share/doc/*",
+            "--dpkgopt=path-exclude=/usr/share/man/*",
+            "--dpkgopt=path-exclude=/usr/share/locale/*",
+            *options,
+            apt.base if apt.base != "experimental" else "sid",
+            to,
+            *apt.sources(),
+        ],
+        MAKE_LIMIT,
+        f"the build root of {apt.suite}",
+    )
+
+
 def root(kernel: Kernel) -> Path:
     """The build root of the kernel's suite, from the cache or newly made."""
     return retry_after_look_up(kernel, lambda: _root(kernel))
@@ -32,27 +55,7 @@ def _root(kernel: Kernel) -> Path:
 
     def make(to: Path) -> list[str]:
         cache.note(f"making the build root of {kernel.suite} (about a minute)")
-        apt = Apt(kernel.suite)
-        packages = ",".join([*TOOLS, *names])
-        options = [f"--aptopt={line}" for line in apt.options()]
-        run_tool(
-            [
-                "mmdebstrap",
-                "--mode=root",
-                "--variant=essential",
-                f"--architectures={ARCHITECTURE}",
-                f"--include={packages}",
-                "--dpkgopt=path-exclude=/usr/share/doc/*",
-                "--dpkgopt=path-exclude=/usr/share/man/*",
-                "--dpkgopt=path-exclude=/usr/share/locale/*",
-                *options,
-                apt.base if apt.base != "experimental" else "sid",
-                to / "root",
-                *apt.sources(),
-            ],
-            MAKE_LIMIT,
-            f"the build root of {kernel.suite}",
-        )
+        bootstrap(Apt(kernel.suite), "essential", [*TOOLS, *names], to / "root")
         (to / "root" / "build").mkdir()
         database = (to / "root").joinpath("var", "lib", "dpkg")
         installed = run_tool(
@@ -71,7 +74,12 @@ def _root(kernel: Kernel) -> Path:
     return cache.entry("root", recipe, make) / "root"
 
 
+def enter(base: Path, work: Path, command: Sequence[str], limit: float, what: str, network: bool = True) -> str:
+    """Run a command in a root with work as /build; returns its output."""
+    isolate = ["unshare", "--mount", "--propagation", "private", *([] if network else ["--net"]), "--"]
+    return run_tool([*isolate, IN_ROOT, base, work, *command], limit, what)
+
+
 def run_in_root(kernel: Kernel, work: Path, command: Sequence[str], limit: float, what: str) -> str:
     """Run a command in the kernel's build root with work as /build; returns its output."""
-    isolate = ["unshare", "--mount", "--propagation", "private", "--"]
-    return run_tool([*isolate, IN_ROOT, root(kernel), work, *command], limit, what)
+    return enter(root(kernel), work, command, limit, what)

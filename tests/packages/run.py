@@ -1,0 +1,241 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Tests of the Debian packages, without a virtual machine; they are built first, by an ordinary user with no network.
+
+usage: run.py [--full] [--write]
+  --full   for every suite, not only for the oldest that builds them
+  --write  only write the lists of files in docs/packaging.md
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "tests" / "vm"))
+
+from vmlib import Timeout, ToolError, cache, repo  # noqa: E402
+from vmlib.apt import Apt  # noqa: E402
+from vmlib.debs import Manner, build, copy, debs, sources  # noqa: E402
+from vmlib.limits import run_tool  # noqa: E402
+from vmlib.roots import bootstrap  # noqa: E402
+
+HERE = Path(__file__).resolve().parent
+OLDEST = "bookworm"
+NEWER = ("trixie", "sid")
+DOCUMENT = TOP / "docs" / "packaging.md"
+BEGIN, END = "<!-- files of the .debs: tests/packages/run.py --write -->", "<!-- end of the files of the .debs -->"
+LATER_DAYS = 400
+
+
+class Failure(Exception):
+    """A package is not as it should be."""
+
+
+def packages(suite: str) -> list[Path]:
+    """The .debs, without those of debugging symbols."""
+    return [p for p in sorted(debs(suite).glob("*.deb")) if "-dbgsym_" not in p.name]
+
+
+def name_of(deb: Path) -> str:
+    return deb.name.split("_")[0]
+
+
+def members(deb: Path) -> Iterator[tuple[str, str, str]]:
+    """Mode, owner and name, as tar shows them, of all but folders."""
+    for line in run_tool(["dpkg-deb", "--contents", deb], 60, f"contents of {deb.name}").splitlines():
+        mode, owner, _, _, _, name = line.split(None, 5)
+        if not mode.startswith("d"):
+            yield mode, owner, name.removeprefix(".")
+
+
+def files(deb: Path) -> list[str]:
+    """What the package installs, in the words of the document."""
+    names = [name for _, _, name in members(deb)]
+    names = [re.sub(r"(/sysgenid-)[0-9][^/]*", r"\1VERSION", n) for n in names]
+    return sorted(re.sub(r"/usr/lib/[a-z0-9_]+-linux-gnu[a-z0-9]*/", "/usr/lib/TRIPLET/", n) for n in names)
+
+
+def document() -> str:
+    """The lists of files, as docs/packaging.md has them."""
+    parts = [f"{name_of(deb)}:\n\n" + "".join(f"    {name}\n" for name in files(deb)) for deb in packages(OLDEST)]
+    return f"{BEGIN}\n\n" + "\n".join(parts) + f"\n{END}"
+
+
+def documented() -> tuple[str, str, str]:
+    """The document before its lists of files, the lists, and what follows."""
+    match = re.fullmatch(f"(.*)({re.escape(BEGIN)}.*{re.escape(END)})(.*)", DOCUMENT.read_text("utf-8"), re.DOTALL)
+    if not match:
+        raise Failure(f"{DOCUMENT.relative_to(TOP)} has no place for the lists of files")
+    return match[1], match[2], match[3]
+
+
+def check_files() -> None:
+    known, found = (text.splitlines() for text in (documented()[1], document()))
+    changes = [f"not documented: {n}" for n in found if n not in known] + [f"gone: {n}" for n in known if n not in found]
+    if changes or known != found:
+        raise Failure("\n".join([*changes, "tests/packages/run.py --write writes the lists anew"]))
+
+
+def check_modes() -> None:
+    wrong = []
+    for deb in packages(OLDEST):
+        for mode, owner, name in members(deb):
+            good = {"-rwxr-xr-x"} if name.startswith("/usr/bin/") else {"-rw-r--r--", "lrwxrwxrwx"}
+            if owner != "root/root" or mode not in good:
+                wrong.append(f"{deb.name}: {mode} {owner} {name}")
+    if wrong:
+        raise Failure("\n".join(wrong))
+
+
+def check_symbols() -> None:
+    """What the version script exports is what debian/*.symbols promises to other packages."""
+    exported = set(re.findall(r"^\t(sysgenid_\w+);", (repo.TOP / "lib" / "libsysgenid.map").read_text("utf-8"), re.M))
+    promised = set(re.findall(r"^ (sysgenid_\w+)@", (TOP / "debian" / "libsysgenid0.symbols").read_text("utf-8"), re.M))
+    if not exported or exported != promised:
+        raise Failure(f"only in libsysgenid.map: {exported - promised}; only in the symbols file: {promised - exported}")
+
+
+def lint(path: Path) -> None:
+    command = ["lintian", "--allow-root", "--pedantic", "--display-info", "--fail-on", "error,warning,info,pedantic"]
+    done = subprocess.run([*command, str(path)], capture_output=True, text=True, timeout=300, check=False)
+    text = (done.stdout + done.stderr).strip()
+    if done.returncode or text:
+        raise Failure(text or f"exit status {done.returncode}")
+
+
+def check_lint_binary() -> None:
+    (changes,) = debs(OLDEST).glob("*.changes")
+    lint(changes)
+
+
+def check_lint_source() -> None:
+    with tempfile.TemporaryDirectory(prefix="sysgenid-source-") as work:
+        copy(Path(work) / "sysgenid", sources(["."]))
+        run_tool(["dpkg-source", "--build", "sysgenid"], 120, "dpkg-source", cwd=Path(work))
+        (dsc,) = Path(work).glob("*.dsc")
+        lint(dsc)
+
+
+def faketime(suite: str) -> Path:
+    """The suite's library that makes a clock go wrong."""
+
+    def make(to: Path) -> list[str]:
+        apt = Apt(suite)
+        apt.update()
+        deb = apt.download("libfaketime", apt.show("libfaketime")["Version"], to)
+        run_tool(["dpkg-deb", "--extract", deb, to / "tree"], 60, "unpacking libfaketime")
+        (library,) = (to / "tree").rglob("libfaketime.so.1")
+        library.rename(to / library.name)
+        run_tool(["rm", "-r", to / "tree", deb], 60, "removal of the unpacked package")
+        return [library.name]
+
+    return cache.entry("faketime", {"suite": suite, "layout": 1}, make) / "libfaketime.so.1"
+
+
+def built_on(folder: Path) -> datetime:
+    (info,) = folder.glob("*.buildinfo")
+    match = re.search(r"^Build-Date: (.*)$", info.read_text("utf-8"), re.MULTILINE)
+    if not match:
+        raise Failure("the .buildinfo has no Build-Date")
+    return datetime.strptime(match[1], "%a, %d %b %Y %H:%M:%S %z")
+
+
+def check_reproducible(suite: str) -> None:
+    """Built again elsewhere, later, by somebody else and in another way, every package is the same to the bit."""
+    first = debs(suite)
+    with tempfile.TemporaryDirectory(prefix="sysgenid-again-") as name:
+        work = Path(name)
+        run_tool(["mount", "-t", "tmpfs", "tmpfs", work], 30, "a tmpfs")
+        try:
+            library = work / "libfaketime.so.1"
+            library.write_bytes(faketime(suite).read_bytes())
+            environment = (
+                "LC_ALL=POSIX", "LANGUAGE=de", "TZ=AHEAD-14", "DEB_BUILD_OPTIONS=nocheck parallel=1",
+                f"LD_PRELOAD=/build/{library.name}", f"FAKETIME=+{LATER_DAYS}d", "NO_FAKE_STAT=1",
+            )  # fmt: skip
+            manner = Manner("a-folder-elsewhere-with-a-longer-name", 4321, "077", environment, backwards=True)
+            second = build(suite, work, manner=manner)
+            if (built_on(work) - built_on(first)).days < LATER_DAYS - 1:
+                raise Failure("the second build had the first one's clock")
+            hashes = [{p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in ps} for ps in (first.glob("*.deb"), second)]
+        finally:
+            run_tool(["umount", "--lazy", work], 30, "the end of the tmpfs")
+    different = sorted(n for n in {*hashes[0], *hashes[1]} if hashes[0].get(n) != hashes[1].get(n))
+    if different or not hashes[0]:
+        raise Failure(f"not the same: {', '.join(different)}")
+
+
+def dkms_root(suite: str) -> Path:
+    """A root with dkms and the headers of one kernel."""
+    wanted = ["dkms", "linux-headers-cloud-amd64", "systemd-standalone-sysusers"]
+
+    def make(to: Path) -> list[str]:
+        cache.note(f"making a root of {suite} with dkms (about a minute)")
+        bootstrap(Apt(suite), "minbase", wanted, to / "root")
+        return ["root/usr/sbin/dkms"]
+
+    return cache.entry("dkms-root", {"suite": suite, "packages": wanted, "layout": 1}, make) / "root"
+
+
+def check_dkms(suite: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="sysgenid-dkms-") as name:
+        work = Path(name)
+        for deb in packages(suite):
+            (work / deb.name).write_bytes(deb.read_bytes())
+        copy(work / "source", sources())
+        script = work / "dkms.sh"
+        script.write_bytes((HERE / "dkms.sh").read_bytes())
+        isolate = ["unshare", "--mount", "--propagation", "private", "--net", "--"]
+        command = [*isolate, HERE / "in-copy", dkms_root(suite), work, "sh", "/build/dkms.sh"]
+        run_tool(["nice", *command], 600, "dkms.sh")
+
+
+def tests(full: bool) -> Iterator[tuple[str, Callable[[], None]]]:
+    yield f"packages, {OLDEST}: built", lambda: None if packages(OLDEST) else fail("no packages")
+    yield "symbols file and version script agree", check_symbols
+    yield "files, as documented", check_files
+    yield "modes and owners", check_modes
+    yield "lintian, packages", check_lint_binary
+    yield "lintian, source", check_lint_source
+    for suite in (OLDEST, *NEWER) if full else (OLDEST,):
+        yield f"packages, {suite}: reproducible", lambda suite=suite: check_reproducible(suite)  # type: ignore[misc]
+        yield f"packages, {suite}: dkms, kernels good and strange", lambda suite=suite: check_dkms(suite)  # type: ignore[misc]
+
+
+def fail(text: str) -> None:
+    raise Failure(text)
+
+
+def main() -> int:
+    os.chdir(TOP)
+    options = sys.argv[1:]
+    if not {*options} <= {"--full", "--write"}:
+        print(__doc__.strip().partition("\n\n")[2])
+        return 2
+    if "--write" in options:
+        before, _, after = documented()
+        DOCUMENT.write_text(before + document() + after, "utf-8")
+        return 0
+    passed = failed = 0
+    for name, test in tests("--full" in options):
+        try:
+            test()
+            passed += 1
+            print(f"ok   {name}", flush=True)
+        except (Failure, ToolError, Timeout, subprocess.TimeoutExpired) as e:
+            failed += 1
+            print(f"FAIL {name}", *[f"    | {line}" for line in str(e).splitlines()[-60:]], sep="\n", flush=True)
+    print(f"{passed} passed, {failed} failed, 0 skipped")
+    return 1 if failed else 0
+
+
+sys.exit(main())

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: MIT
+"""The Debian packages of this tree, built in a minimal root of their suite.
+
+A build root has what Debian promises every build, and the Build-Depends; no
+network, no privileges. Packages are cached by the contents of the files that
+they are made from. debian/control is the only list of what is needed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import cache, repo
+from .apt import Apt
+from .limits import ToolError, run_tool
+from .roots import bootstrap, enter
+
+BUILD_LIMIT = 1200.0
+# What packages are made from: changes elsewhere build nothing anew.
+PARTS = (
+    "LICENSES", "NEWS", "README.md", "VERSION", "data", "debian", "dkms.conf", "docs/hot-path.md", "docs/scaling.md",
+    "examples", "include", "lib", "man", "meson.build", "meson_options.txt", "module", "tests/install", "tests/unit",
+    "tools",
+)  # fmt: skip
+# Suites that cannot build the packages, and the one whose packages for all architectures they take.
+BORROWS = {"bullseye": "bookworm"}
+CONTROL = repo.TOP / "debian" / "control"
+
+
+@dataclass(frozen=True)
+class Manner:
+    """What must not show in a package: where, when, by whom and how it was built."""
+
+    folder: str = "sysgenid"
+    account: int = 1000
+    umask: str = "022"
+    environment: tuple[str, ...] = ()
+    backwards: bool = False
+
+
+def sources(parts: Sequence[str] = PARTS) -> list[Path]:
+    """The files of the work tree that git knows, or would."""
+    listing = ["git", "-C", repo.TOP, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *parts]
+    names = run_tool(listing, 30, "git ls-files").split("\0")
+    return [path for path in (repo.TOP / name for name in sorted(names) if name) if path.is_file()]
+
+
+def build_depends(kinds: str = "Build-Depends") -> list[str]:
+    """The names in debian/control; dpkg-buildpackage looks at the versions."""
+    field = re.search(rf"^{kinds}:(.*(?:\n .*)*)", CONTROL.read_text("utf-8"), re.MULTILINE)
+    if not field:
+        raise ToolError(f"debian/control has no {kinds}")
+    return sorted(re.findall(r"^\s*([a-z0-9][a-z0-9+.-]+)", field[1].replace(",", "\n"), re.MULTILINE))
+
+
+def root(suite: str) -> Path:
+    """A root of the suite with the Build-Depends and no more, from the cache or newly made."""
+    recipe: cache.Recipe = {"suite": suite, "packages": build_depends(), "layout": 1}
+
+    def make(to: Path) -> list[str]:
+        cache.note(f"making the package build root of {suite} (about a minute)")
+        bootstrap(Apt(suite), "buildd", build_depends(), to / "root")
+        (to / "root" / "build").mkdir()
+        return ["root/usr/bin/dpkg-buildpackage"]
+
+    return cache.entry("deb-root", recipe, make) / "root"
+
+
+def copy(to: Path, files: Sequence[Path]) -> None:
+    """Copy files of the repository as git would: with a mode of 644 or 755, and new."""
+    for path in files:
+        target = to / path.relative_to(repo.TOP)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+        target.chmod(0o755 if os.access(path, os.X_OK) else 0o644)
+
+
+def _rename(tree: Path, version: str) -> None:
+    """Make it another version, in both places that name it."""
+    (tree / "VERSION").write_text(version + "\n", "ascii")
+    changelog = tree / "debian" / "changelog"
+    changelog.write_text(re.sub(r"\(.*?\)", f"({version})", changelog.read_text("utf-8"), count=1), "utf-8")
+
+
+def build(suite: str, work: Path, version: str | None = None, manner: Manner = Manner()) -> list[Path]:
+    """Build the packages in the (empty) folder work; returns the .debs."""
+    tree = work / manner.folder
+    files = sources()
+    copy(tree, files[::-1] if manner.backwards else files)
+    if version:
+        _rename(tree, version)
+    work.chmod(0o755)
+    for path in [work, *work.rglob("*")]:
+        os.chown(path, manner.account, manner.account)
+    script = f'umask {manner.umask}; cd "/build/$1"; shift; exec env "$@" dpkg-buildpackage --build=binary --no-sign'
+    command = ["setpriv", f"--reuid={manner.account}", f"--regid={manner.account}", "--clear-groups"]
+    command += ["sh", "-euc", script, "build", manner.folder, *manner.environment]
+    enter(root(suite), work, ["nice", *command], BUILD_LIMIT, f"build of the packages of {suite}", network=False)
+    return sorted(work.glob("*.deb"))
+
+
+def debs(suite: str, version: str | None = None) -> Path:
+    """A folder with the packages that the suite can install, and nothing else but what dpkg says about them."""
+    lender = BORROWS.get(suite)
+    if lender:
+        return _borrowed(debs(lender, version))
+    files = sources()
+    recipe: cache.Recipe = {
+        "suite": suite,
+        "build depends": build_depends(),
+        "sources": cache.tree_hash(repo.TOP, files),
+        "executable": [str(p.relative_to(repo.TOP)) for p in files if os.access(p, os.X_OK)],
+        "version": version,
+        "layout": 1,
+    }
+
+    def make(to: Path) -> list[str]:
+        cache.note(f"building the packages of {suite} (about a minute)")
+        work = to / "work"
+        work.mkdir()
+        build(suite, work, version)
+        made = [path for path in work.iterdir() if path.is_file()]
+        for path in made:
+            path.rename(to / path.name)
+            os.chown(to / path.name, 0, 0)
+        shutil.rmtree(work)
+        return [path.name for path in made]
+
+    return cache.entry("debs", recipe, make)
+
+
+def _borrowed(folder: Path) -> Path:
+    """The packages for all architectures alone."""
+
+    def make(to: Path) -> list[str]:
+        names = [path.name for path in folder.glob("*_all.deb")]
+        for name in names:
+            os.link(folder / name, to / name)
+        return names
+
+    return cache.entry("debs", {"borrowed from": folder.name, "layout": 1}, make)
