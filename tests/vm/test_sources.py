@@ -194,9 +194,9 @@ def events_are_traced(t: Context) -> None:
     trace = vm.read("/sys/kernel/tracing/trace")
     for event in (
         "sysgenid_publish: generation=1 source=3 outdated=1",
-        "sysgenid_track: on=1 watchers=1 outdated=0",
-        "sysgenid_confirm: generation=1 tracked=1 outdated=0",
-        "sysgenid_track: on=0 watchers=0 outdated=0",
+        "sysgenid_track: generation=0 tracked=1 watchers=1 outdated=0",
+        "sysgenid_confirm: generation=1 tracked=1 watchers=1 outdated=0",
+        "sysgenid_track: generation=1 tracked=0 watchers=0 outdated=0",
         "sysgenid_refuse: cmd=0xe403 error=-13",
     ):
         assert event in trace, f"no {event!r} in:\n{trace}"
