@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from vmlib import VM, Context, State, vmtest
+from vmlib import VM, Context, State, vmtest, wait_until
 
 from test_smoke import generation
 
@@ -57,20 +57,20 @@ DETERMINISTIC = ("-icount", "shift=0,sleep=off")
 def alone(clone: VM) -> list[str]:
     """What a paused clone draws if nobody talks to it."""
     clone.resume(sync=False)
-    time.sleep(0.7)
-    clone.control.sync(10)
+    wait_until(lambda: clone.console.read_bytes().count(b"drew") == 2, 100, "both threads to draw", interval=0.05)
+    clone.control.sync(20)
     found = drawn(clone)
     clone.close()
     return found
 
 
-@vmtest(timeout=120)
+@vmtest(core=True, timeout=300)
 def random_bytes_differ_by_the_id_alone(t: Context) -> None:
     found = alike(t, None)
     assert len(set(found)) == len(found), found
 
 
-@vmtest("bookworm-cloud", timeout=120)
+@vmtest("bookworm-cloud", timeout=300)
 def random_bytes_differ_needs_the_mix(t: Context) -> None:
     """The control: a module that reseeds, but does not mix the id."""
     found = alike(t, "no-mix.patch")
@@ -85,7 +85,7 @@ def alike(t: Context, patch: str | None) -> list[str]:
     return [text for _ in range(4) for text in alone(t.clone(state, paused=True))]
 
 
-@vmtest(quick=True, cpus=2, timeout=180)
+@vmtest(quick=True, core=True, cpus=2, timeout=180)
 def every_client_learns(t: Context) -> None:
     vm = t.boot(insmod="", smp=2)
     vm.spawn("clients", "clients")
@@ -226,7 +226,7 @@ def diverge_by_entropy_alone(
     assert told(state, "clone A") == told(state, "clone B")
 
 
-@vmtest(timeout=120)
+@vmtest(timeout=300)
 def trigger_with_entropy_diverges(t: Context) -> None:
     """An agent on a hypervisor without vmgenid."""
 

@@ -22,7 +22,7 @@ def refused(vm: VM) -> int:
     return int(sysfs(vm, "hw_page_error"))
 
 
-@vmtest(quick=True)
+@vmtest(quick=True, core=True)
 def live_sources_are_named(t: Context) -> None:
     """The vmfork notifier only where it is real: without CONFIG_VMGENID it is a stub that reports success."""
     vm = t.boot(insmod="")
@@ -185,7 +185,7 @@ def page_of_encrypted_memory_is_not_offered(t: Context) -> None:
         assert generation(clone) == 1
 
 
-@vmtest(quick=True)
+@vmtest(quick=True, core=True)
 def events_are_traced(t: Context) -> None:
     vm = t.boot(insmod="")
     vm.run("mount", "-t", "tracefs", "tracefs", "/sys/kernel/tracing")

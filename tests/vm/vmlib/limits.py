@@ -20,6 +20,10 @@ class ToolError(Exception):
     """A program that was called failed; the text holds the end of its output."""
 
 
+class Unavailable(ToolError):
+    """The archive does not have it now: nothing here can be done about that."""
+
+
 class Deadline:
     """A moment by which something must have come."""
 

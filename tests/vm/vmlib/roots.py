@@ -13,17 +13,28 @@ from pathlib import Path
 from . import cache
 from .apt import ARCHITECTURE, Apt
 from .kernels import Kernel, of_suite, retry_after_look_up, version
-from .limits import ToolError, run_tool
+from .limits import ToolError, Unavailable, run_tool
 
 TOOLS = ("make", "kmod", "sparse")
 MAKE_LIMIT = 900.0
 MARKER = "build-root"
+# What apt says while a suite is in transition.
+NOT_INSTALLABLE = ("unmet dependencies", "held broken packages")
 IN_ROOT = Path(__file__).with_name("in-root")
 
 
 def root(kernel: Kernel) -> Path:
     """The build root of the kernel's suite, from the cache or newly made."""
     return retry_after_look_up(kernel, lambda: _root(kernel))
+
+
+def _make_root(kernel: Kernel, command: list[str | Path]) -> None:
+    try:
+        run_tool(command, MAKE_LIMIT, f"the build root of {kernel.suite}")
+    except ToolError as e:
+        if any(text in str(e) for text in NOT_INSTALLABLE):
+            raise Unavailable(f"the compiler and headers of {kernel.suite} cannot be installed now\n{e}") from e
+        raise
 
 
 def _root(kernel: Kernel) -> Path:
@@ -35,7 +46,8 @@ def _root(kernel: Kernel) -> Path:
         apt = Apt(kernel.suite)
         packages = ",".join([*TOOLS, *names])
         options = [f"--aptopt={line}" for line in apt.options()]
-        run_tool(
+        _make_root(
+            kernel,
             [
                 "mmdebstrap",
                 "--mode=root",
@@ -50,8 +62,6 @@ def _root(kernel: Kernel) -> Path:
                 to / "root",
                 *apt.sources(),
             ],
-            MAKE_LIMIT,
-            f"the build root of {kernel.suite}",
         )
         (to / "root" / "build").mkdir()
         database = (to / "root").joinpath("var", "lib", "dpkg")
