@@ -12,7 +12,6 @@
 #include <linux/notifier.h>
 #include <linux/random.h>
 #include <linux/uaccess.h>
-#include <linux/version.h>
 
 /*
  * The floor: CAP_CHECKPOINT_RESTORE came with 5.9 (copy_struct_from_user() with
@@ -26,10 +25,11 @@
 
 /*
  * The ceiling. What else a new kernel takes away does not compile; this would,
- * and the module would be deaf to a source.
+ * and the module would be deaf to a source. Kernels with vm_flags_mod() (6.3)
+ * have the notifier (5.18); older ones may have a driver without, ported back.
  */
 #if IS_ENABLED(CONFIG_VMGENID) && !defined(SYSGENID_HAVE_VMFORK) && \
-	LINUX_VERSION_CODE >= KERNEL_VERSION(5, 18, 0)
+	defined(SYSGENID_HAVE_VM_FLAGS_SET)
 #error "this kernel is too new: its vmfork notifier is not in linux/random.h; get a newer sysgenid"
 #endif
 

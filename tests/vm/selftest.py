@@ -15,10 +15,11 @@ import threading
 import time
 import unittest
 import unittest.mock
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from vmlib import Kernel, Timeout, build_module, cache, get_kernel, kernels, parallel, repo, wait_until
+from vmlib import Kernel, Timeout, build_module, cache, get_kernel, kernels, parallel, repo, runner, table, wait_until
 from vmlib.apt import Apt
 from vmlib.children import Job, Outcome, run_jobs
 from vmlib.console import complaints
@@ -26,6 +27,7 @@ from vmlib.control import Control, GuestError, encode
 from vmlib.initramfs import Newc
 from vmlib.limits import ToolError, Unavailable, run_tool
 from vmlib.qmp import Qmp, QmpError
+from vmlib.testing import Test
 
 
 class Folder(unittest.TestCase):
@@ -298,6 +300,47 @@ class KernelsTest(Folder):
                 kernels.image(gone)
 
 
+class SelectTest(unittest.TestCase):
+    """Which tests run where."""
+
+    def chosen(self, *options: str) -> set[str]:
+        """The tests of a kernel whose row says "core"."""
+        tests = [
+            Test(name, print, None, name == "quick", name == "core", name == "long", 1, 1, None)
+            for name in ("quick", "core", "plain", "long")
+        ]
+        with unittest.mock.patch("vmlib.runner.TESTS", tests):
+            found = runner.select(runner.arguments(options))
+        return {test.name for test, kernel in found if kernel.name == "sid-cloud"}
+
+    def test_tiers(self) -> None:
+        self.assertEqual(get_kernel("sid-cloud").tests, "core")
+        self.assertEqual(self.chosen(), {"core"})
+        self.assertEqual(self.chosen("-k", "sid"), {"core"})
+        self.assertEqual(self.chosen("--quick"), set())
+        self.assertEqual(self.chosen("--kernel", "sid-cloud"), {"quick", "core", "plain"})
+        self.assertEqual(self.chosen("--kernel", "sid-cloud", "--quick"), {"quick"})
+        self.assertEqual(self.chosen("--full"), {"quick", "core", "plain", "long"})
+
+
+class TableTest(Folder):
+    DOCUMENT = "text\n\n| kernel | |\n|---|---|\n| gone-cloud | old | 1 |\n| bookworm-cloud | bookworm | 2 |\n\nmore\n"
+
+    def test_rows(self) -> None:
+        """Rows of this run are replaced, in the order of kernels.list; a kernel that is not in it goes."""
+        path = self.folder / "kernels.md"
+        path.write_text(self.DOCUMENT, "utf-8")
+        sid = get_kernel("sid-cloud")
+        counts = {sid: Counter({"ok": 6, "FAIL": 1, "skip": 2})}
+        with unittest.mock.patch("vmlib.table.DOCUMENT", path):
+            table.write({sid: ["7.9", "gcc"]}, counts)
+        text = path.read_text("utf-8")
+        self.assertIn(
+            "| bookworm-cloud | bookworm | 2 |\n| sid-cloud | sid | 7.9 | gcc | 6 of 7, 2 skipped |\n\nmore\n", text
+        )
+        self.assertEqual(table.row_names(text), [("bookworm-cloud", "bookworm"), ("sid-cloud", "sid")])
+
+
 class ChangedModule(Folder):
     def changed(self, name: str, change: Callable[[list[str]], list[str]]) -> Path:
         """A patch that changes the lines of a file of the module."""
@@ -335,7 +378,7 @@ class FloorTest(ChangedModule):
         self.refused("bookworm-cloud", "copy_struct_from_user", "this kernel is too old")
 
     def test_too_new(self) -> None:
-        self.refused("bookworm-amd64", "register_random_vmfork_notifier", "this kernel is too new")
+        self.refused("trixie-cloud", "register_random_vmfork_notifier", "this kernel is too new")
 
 
 def main() -> int:

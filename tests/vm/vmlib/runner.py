@@ -31,7 +31,7 @@ PREPARE_TIMEOUT = 1800.0
 SHOWN_LINES = 60
 
 
-def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Runs the tests that boot and clone virtual machines.")
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="a few tests on one kernel")
@@ -58,7 +58,7 @@ def _load_tests() -> None:
             raise SystemExit(f"{test.name}: no kernel {', '.join(sorted(unknown))} in kernels.list")
 
 
-def _select(options: argparse.Namespace) -> list[tuple[Test, Kernel]]:
+def select(options: argparse.Namespace) -> list[tuple[Test, Kernel]]:
     kernels = [get_kernel(name) for name in options.kernel] if options.kernel else [*all_kernels()]
     if options.quick and not options.kernel:
         kernels = kernels[:1]
@@ -143,11 +143,11 @@ def _list(chosen: Iterable[tuple[Test, Kernel]]) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    options = _arguments(argv)
+    options = arguments(argv)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     _load_tests()
     try:
-        chosen = _select(options)
+        chosen = select(options)
     except ToolError as e:
         print(e)
         return 2

@@ -74,7 +74,8 @@ def row_names(text: str) -> list[tuple[str, str]]:
 
 
 def _rows(text: str) -> list[tuple[str, str]]:
-    return re.findall(r"^\| ([a-z0-9-]+) \| (.*) \|$", text, re.MULTILINE)
+    found = re.findall(r"^\| ([a-z0-9-]+) \| (.*) \|$", text, re.MULTILINE)
+    return [row for row in found if row[0] != HEADING[0]]
 
 
 def write(found: dict[Kernel, list[str]], counts: dict[Kernel, Counter[str]]) -> None:
