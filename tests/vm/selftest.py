@@ -324,7 +324,7 @@ class SelectTest(unittest.TestCase):
 
 
 class TableTest(Folder):
-    DOCUMENT = "text\n\n| kernel | |\n|---|---|\n| gone-cloud | old | 1 |\n| bookworm-cloud | bookworm | 2 |\n\nmore\n"
+    DOCUMENT = "text\n\n| kernel | |\n|---|---|\n| gone-cloud | old | 1 |\n| bookworm-cloud | bookworm | 2 |\n\nmore\n\n| 13 | code |\n"
 
     def test_rows(self) -> None:
         """Rows of this run are replaced, in the order of kernels.list; a kernel that is not in it goes."""

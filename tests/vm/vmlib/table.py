@@ -22,6 +22,7 @@ HEADING = (
     "kernel", "Debian suite", "version found", "compiler", "vmgenid driver", "vmfork notifier", "sources, live",
     "text + data + bss", "tests passed",
 )  # fmt: skip
+TABLE = re.compile(rf"^\| {HEADING[0]} \|.*\n\|---.*\n(\|.*\n)*", re.MULTILINE)
 NOTIFIER = "register_random_vmfork_notifier"
 
 
@@ -74,8 +75,10 @@ def row_names(text: str) -> list[tuple[str, str]]:
 
 
 def _rows(text: str) -> list[tuple[str, str]]:
-    found = re.findall(r"^\| ([a-z0-9-]+) \| (.*) \|$", text, re.MULTILINE)
-    return [row for row in found if row[0] != HEADING[0]]
+    found = TABLE.search(text)
+    if not found:
+        raise ToolError(f"{DOCUMENT} has no table that begins with {HEADING[0]!r}")
+    return re.findall(r"^\| ([a-z0-9-]+) \| (.*) \|$", found[0].split("\n", 2)[2], re.MULTILINE)
 
 
 def write(found: dict[Kernel, list[str]], counts: dict[Kernel, Counter[str]]) -> None:
@@ -90,7 +93,4 @@ def write(found: dict[Kernel, list[str]], counts: dict[Kernel, Counter[str]]) ->
         rows[kernel.name] = " | ".join([kernel.suite, *cells, tests])
     head = f"| {' | '.join(HEADING)} |\n|{'---|' * len(HEADING)}\n"
     body = "".join(f"| {k.name} | {rows[k.name]} |\n" for k in all_kernels() if k.name in rows)
-    table = re.compile(rf"^\| {HEADING[0]} \|.*\n(\|.*\n)+", re.MULTILINE)
-    if not table.search(text):
-        raise ToolError(f"{DOCUMENT} has no table that begins with {HEADING[0]!r}")
-    DOCUMENT.write_text(table.sub(lambda _: head + body, text, count=1), "utf-8")
+    DOCUMENT.write_text(TABLE.sub(lambda _: head + body, text, count=1), "utf-8")
