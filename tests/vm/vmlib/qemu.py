@@ -38,11 +38,11 @@ QEMU = "qemu-system-x86_64"
 # of QEMU 7.2 leaves other bits than ZF of the flags undefined after it, and an interrupt that saves them then, once in
 # some thousand clones, restores a trap flag that nobody set: a double fault in the kernel's slab allocator.
 CPU = "qemu64,-cx16"
-BOOT_LIMIT = 90.0
-CLONE_LIMIT = 30.0
+BOOT_LIMIT = 300.0
+CLONE_LIMIT = 100.0
 SNAPSHOT_LIMIT = 60.0
-REQUEST_LIMIT = 30.0
-RUN_LIMIT = 30.0
+REQUEST_LIMIT = 100.0
+RUN_LIMIT = 100.0
 
 # A child gets its parent's-death signal when the thread that started it ends, so one thread that lives as long as
 # the process starts them all.

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from .lab import Lab
 
-TIMEOUT = 240.0
+TIMEOUT = 600.0
 
 
 class Skip(Exception):
