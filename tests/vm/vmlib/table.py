@@ -87,7 +87,8 @@ def write(found: dict[Kernel, list[str]], counts: dict[Kernel, Counter[str]]) ->
     rows = dict(_rows(text))
     for kernel, cells in found.items():
         count = counts[kernel]
-        tests = f"{count['ok']} of {count['ok'] + count['FAIL']}"
+        ran = count["ok"] + count["FAIL"]
+        tests = f"{count['ok']} of {ran}" if ran else "loaded; none ran"
         if count["skip"]:
             tests += f", {count['skip']} skipped"
         rows[kernel.name] = " | ".join([kernel.suite, *cells, tests])
