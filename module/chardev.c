@@ -583,7 +583,8 @@ int sysgenid_chardev_init(void)
 
 	if (name_is_taken()) {
 		pr_err("not loaded: this kernel has a driver of its own for /dev/sysgenid\n");
-		return -EEXIST;
+		/* Not -EEXIST: to modprobe(8) that is success, and newer kernels replace it. */
+		return -EBUSY;
 	}
 	/* First: who finds /dev/sysgenid may look for this one at once. */
 	ret = misc_register(&hw_misc);

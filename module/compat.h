@@ -14,12 +14,23 @@
 #include <linux/uaccess.h>
 
 /*
- * The floor: CAP_CHECKPOINT_RESTORE came with 5.9. Without it a trigger would
- * need all of CAP_SYS_ADMIN, and the permission that is documented would not be
- * the one that is checked.
+ * The floor: CAP_CHECKPOINT_RESTORE came with 5.9 (copy_struct_from_user() with
+ * 5.4). Without it a trigger would need all of CAP_SYS_ADMIN, and the permission
+ * that is documented would not be the one that is checked. 5.10 is the oldest
+ * kernel that this was ever run on.
  */
 #if !defined(SYSGENID_HAVE_COPY_STRUCT) || !defined(SYSGENID_HAVE_CHECKPOINT_RESTORE)
-#error "sysgenid needs Linux 5.10 or newer (copy_struct_from_user, CAP_CHECKPOINT_RESTORE)."
+#error "this kernel is too old: sysgenid needs CAP_CHECKPOINT_RESTORE, of Linux 5.10 or newer"
+#endif
+
+/*
+ * The ceiling. What else a new kernel takes away does not compile; this would,
+ * and the module would be deaf to a source. Kernels with vm_flags_mod() (6.3)
+ * have the notifier (5.18); older ones may have a driver without, ported back.
+ */
+#if IS_ENABLED(CONFIG_VMGENID) && !defined(SYSGENID_HAVE_VMFORK) && \
+	defined(SYSGENID_HAVE_VM_FLAGS_SET)
+#error "this kernel is too new: its vmfork notifier is not in linux/random.h; get a newer sysgenid"
 #endif
 
 #ifndef CONFIG_ACPI

@@ -8,6 +8,8 @@
 
 #include <linux/tracepoint.h>
 
+#include "sysgenid.h"
+
 TRACE_EVENT(sysgenid_publish,
 	TP_PROTO(u32 generation, u32 source, unsigned int outdated),
 	TP_ARGS(generation, source, outdated),
@@ -25,38 +27,35 @@ TRACE_EVENT(sysgenid_publish,
 		  __entry->generation, __entry->source, __entry->outdated)
 );
 
-TRACE_EVENT(sysgenid_confirm,
-	TP_PROTO(u32 generation, bool tracked, unsigned int outdated),
-	TP_ARGS(generation, tracked, outdated),
+/* What a watcher did, and what has become of all of them. */
+DECLARE_EVENT_CLASS(sysgenid_watcher,
+	TP_PROTO(const struct sysgenid_file *f),
+	TP_ARGS(f),
 	TP_STRUCT__entry(
 		__field(u32, generation)
 		__field(bool, tracked)
-		__field(unsigned int, outdated)
-	),
-	TP_fast_assign(
-		__entry->generation = generation;
-		__entry->tracked = tracked;
-		__entry->outdated = outdated;
-	),
-	TP_printk("generation=%u tracked=%d outdated=%u",
-		  __entry->generation, __entry->tracked, __entry->outdated)
-);
-
-TRACE_EVENT(sysgenid_track,
-	TP_PROTO(bool on, unsigned int watchers, unsigned int outdated),
-	TP_ARGS(on, watchers, outdated),
-	TP_STRUCT__entry(
-		__field(bool, on)
 		__field(unsigned int, watchers)
 		__field(unsigned int, outdated)
 	),
 	TP_fast_assign(
-		__entry->on = on;
-		__entry->watchers = watchers;
-		__entry->outdated = outdated;
+		__entry->generation = f->confirmed;
+		__entry->tracked = f->tracked;
+		__entry->watchers = sysgenid.watchers;
+		__entry->outdated = sysgenid.outdated;
 	),
-	TP_printk("on=%d watchers=%u outdated=%u",
-		  __entry->on, __entry->watchers, __entry->outdated)
+	TP_printk("generation=%u tracked=%d watchers=%u outdated=%u",
+		  __entry->generation, __entry->tracked, __entry->watchers,
+		  __entry->outdated)
+);
+
+DEFINE_EVENT(sysgenid_watcher, sysgenid_confirm,
+	TP_PROTO(const struct sysgenid_file *f),
+	TP_ARGS(f)
+);
+
+DEFINE_EVENT(sysgenid_watcher, sysgenid_track,
+	TP_PROTO(const struct sysgenid_file *f),
+	TP_ARGS(f)
 );
 
 /* A call that was refused for want of permission or quota. */

@@ -153,7 +153,7 @@ void sysgenid_file_untrack(struct sysgenid_file *f)
 		if (outdated(f))
 			WRITE_ONCE(sysgenid.outdated, sysgenid.outdated - 1);
 		unused = uncharge(f);
-		trace_sysgenid_track(false, sysgenid.watchers, sysgenid.outdated);
+		trace_sysgenid_track(f);
 	}
 	spin_unlock(&sysgenid.lock);
 
@@ -217,7 +217,7 @@ int sysgenid_file_track(struct sysgenid_file *f)
 			WRITE_ONCE(sysgenid.watchers, sysgenid.watchers + 1);
 			if (outdated(f))
 				WRITE_ONCE(sysgenid.outdated, sysgenid.outdated + 1);
-			trace_sysgenid_track(true, sysgenid.watchers, sysgenid.outdated);
+			trace_sysgenid_track(f);
 		}
 	}
 	if (f->tracked)
@@ -252,7 +252,7 @@ void sysgenid_file_set_confirmed(struct sysgenid_file *f)
 	f->confirmed = sysgenid.page->generation;
 	f->unknown = false;
 	f->fresh = false;
-	trace_sysgenid_confirm(f->confirmed, f->tracked, sysgenid.outdated);
+	trace_sysgenid_confirm(f);
 }
 
 /* Return: 0, or -ESTALE if @generation is not the current one. */

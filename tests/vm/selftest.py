@@ -16,17 +16,20 @@ import threading
 import time
 import unittest
 import unittest.mock
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from vmlib import Timeout, build_module, cache, get_kernel, parallel, repo, wait_until
+from vmlib import Kernel, Timeout, build_module, cache, get_kernel, kernels, parallel, repo, runner, table, wait_until
+from vmlib.apt import Apt
 from vmlib.children import Job, Outcome, run_jobs
 from vmlib.console import complaints
 from vmlib.control import Control, GuestError, encode
 from vmlib.initramfs import Newc
-from vmlib.limits import ToolError, run_tool
+from vmlib.limits import ToolError, Unavailable, run_tool
 from vmlib.qmp import Qmp, QmpError
 from vmlib.systems import Root
+from vmlib.testing import Test
 
 
 class Folder(unittest.TestCase):
@@ -278,10 +281,32 @@ class ChildrenTest(Folder):
         self.assertGreater(time.monotonic() - start, 0.6)
 
 
-class KernelsTest(unittest.TestCase):
+class KernelsTest(Folder):
     def test_unknown(self) -> None:
         with self.assertRaisesRegex(ToolError, "no kernel nemo in kernels.list; there are .*bookworm-cloud"):
             get_kernel("nemo")
+
+    def test_words(self) -> None:
+        with self.assertRaisesRegex(ToolError, "'some' is none of all, core"):
+            Kernel("nemo", "sid", "image", "headers", "some")
+
+    def test_dropped_suite(self) -> None:
+        """That the archive has no such suite is something else than that the archive does not answer."""
+        archive = self.folder / "archive"
+        gone = Kernel("nemo", "nemo", "image", "headers", "core", "works-if-there")
+        with (
+            unittest.mock.patch.dict(os.environ, SYSGENID_CACHE=str(self.folder / "cache")),
+            unittest.mock.patch("vmlib.apt.mirrors", return_value={"Debian": f"copy:{archive}/"}),
+            unittest.mock.patch("vmlib.kernels.all_kernels", return_value=(gone,)),
+        ):
+            self.assertFalse(Apt("nemo").is_gone())
+            stable = archive / "dists" / "stable" / "InRelease"
+            stable.parent.mkdir(parents=True)
+            stable.touch()
+            self.assertTrue(Apt("nemo").is_gone())
+            self.assertFalse(Apt("stable").is_gone())
+            with self.assertRaisesRegex(Unavailable, "the archive has no suite nemo any more"):
+                kernels.image(gone)
 
 
 class LayersTest(OwnCache):
@@ -329,7 +354,59 @@ class LayersTest(OwnCache):
             self.base.changed("echo the reason; exit 3")
 
 
-class MutantTest(Folder):
+class SelectTest(unittest.TestCase):
+    """Which tests run where."""
+
+    def chosen(self, *options: str) -> set[str]:
+        """The tests of a kernel whose row says "core"."""
+        tests = [
+            Test(name, print, None, name == "quick", name == "core", name == "long", 1, 1, None)
+            for name in ("quick", "core", "plain", "long")
+        ]
+        with unittest.mock.patch("vmlib.runner.TESTS", tests):
+            found = runner.select(runner.arguments(options))
+        return {test.name for test, kernel in found if kernel.name == "sid-cloud"}
+
+    def test_tiers(self) -> None:
+        self.assertEqual(get_kernel("sid-cloud").tests, "core")
+        self.assertEqual(self.chosen(), {"core"})
+        self.assertEqual(self.chosen("-k", "sid"), {"core"})
+        self.assertEqual(self.chosen("--quick"), set())
+        self.assertEqual(self.chosen("--kernel", "sid-cloud"), {"quick", "core", "plain"})
+        self.assertEqual(self.chosen("--kernel", "sid-cloud", "--quick"), {"quick"})
+        self.assertEqual(self.chosen("--full"), {"quick", "core", "plain", "long"})
+
+
+class TableTest(Folder):
+    DOCUMENT = "text\n\n| kernel | |\n|---|---|\n| gone-cloud | old | 1 |\n| bookworm-cloud | bookworm | 2 |\n\nmore\n\n| 13 | code |\n"
+
+    def test_rows(self) -> None:
+        """Rows of this run are replaced, in the order of kernels.list; a kernel that is not in it goes."""
+        path = self.folder / "kernels.md"
+        path.write_text(self.DOCUMENT, "utf-8")
+        sid = get_kernel("sid-cloud")
+        counts = {sid: Counter({"ok": 6, "FAIL": 1, "skip": 2})}
+        with unittest.mock.patch("vmlib.table.DOCUMENT", path):
+            table.write({sid: ["7.9", "gcc"]}, counts)
+        text = path.read_text("utf-8")
+        self.assertIn(
+            "| bookworm-cloud | bookworm | 2 |\n| sid-cloud | sid | 7.9 | gcc | 6 of 7, 2 skipped |\n\nmore\n", text
+        )
+        self.assertEqual(table.row_names(text), [("bookworm-cloud", "bookworm"), ("sid-cloud", "sid")])
+
+
+class ChangedModule(Folder):
+    def changed(self, name: str, change: Callable[[list[str]], list[str]]) -> Path:
+        """A patch that changes the lines of a file of the module."""
+        old = (repo.MODULE / name).read_text("utf-8").splitlines(keepends=True)
+        new = change(old)
+        self.assertNotEqual(old, new)
+        patch = self.folder / "change.patch"
+        patch.write_text("".join(difflib.unified_diff(old, new, f"a/module/{name}", f"b/module/{name}")), "utf-8")
+        return patch
+
+
+class MutantTest(ChangedModule):
     def test_patch_must_apply(self) -> None:
         patch = self.folder / "stale.patch"
         patch.write_text("--- a/module/main.c\n+++ b/module/main.c\n@@ -1,1 +1,1 @@\n-no such line\n+x\n", "ascii")
@@ -337,12 +414,25 @@ class MutantTest(Folder):
             build_module(get_kernel("bookworm-cloud"), patch)
 
     def test_warning_is_an_error(self) -> None:
-        old = (repo.MODULE / "compat.h").read_text("utf-8").splitlines(keepends=True)
-        diff = difflib.unified_diff(old, [*old, "static int unused;\n"], "a/module/compat.h", "b/module/compat.h")
-        patch = self.folder / "unused.patch"
-        patch.write_text("".join(diff), "utf-8")
+        patch = self.changed("compat.h", lambda lines: [*lines, "static int unused;\n"])
         with self.assertRaisesRegex(ToolError, "unused-variable"):
             build_module(get_kernel("bookworm-cloud"), patch)
+
+
+class FloorTest(ChangedModule):
+    """Kernels that cannot be had here: a feature that Kbuild does not look for is one that it did not find."""
+
+    def refused(self, kernel: str, feature: str, why: str) -> None:
+        patch = self.changed("Kbuild", lambda lines: [line for line in lines if feature not in line])
+        with self.assertRaisesRegex(ToolError, f'#error "{why}'):
+            build_module(get_kernel(kernel), patch)
+
+    def test_too_old(self) -> None:
+        self.refused("bookworm-cloud", "checkpoint_restore_ns_capable", "this kernel is too old")
+        self.refused("bookworm-cloud", "copy_struct_from_user", "this kernel is too old")
+
+    def test_too_new(self) -> None:
+        self.refused("trixie-cloud", "register_random_vmfork_notifier", "this kernel is too new")
 
 
 def main() -> int:

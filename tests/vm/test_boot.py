@@ -8,7 +8,7 @@ import uuid
 from vmlib import VM, Context, GuestError, Timeout, new_guid, vmtest
 
 
-@vmtest(quick=True)
+@vmtest(quick=True, core=True)
 def boots(t: Context) -> None:
     vm = t.boot(fresh=True)
     assert vm.ping() > 0

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from vmlib import VM, Context, State, vmtest
+from vmlib import VM, Context, State, vmtest, wait_until
 
 from test_smoke import generation
 
@@ -16,14 +16,14 @@ KINDS = ("reader", "tracked", "epoll-level", "epoll-edge", "poll", "select", "ma
 
 def drawn(vm: VM) -> list[str]:
     """What the two threads of rng drew, each at the moment it saw generation 1."""
-    return [vm.wait_output("rng", rf"^{how} 1 ([0-9a-f]{{64}})$", limit=20)[1] for how in ("read", "mapped")]
+    return [vm.wait_output("rng", rf"^{how} 1 ([0-9a-f]{{64}})$", limit=60)[1] for how in ("read", "mapped")]
 
 
 def draws(t: Context, clones: int, patch: str | None = None) -> list[str]:
     """All that clones of one snapshot draw when they learn; each of them is exactly one generation further."""
     vm = t.boot(insmod="", patch=patch)
     vm.spawn("rng", "rng")
-    vm.wait_output("rng", "^ready$", limit=20)
+    vm.wait_output("rng", "^ready$", limit=60)
     state = vm.snapshot()
 
     def one() -> list[str]:
@@ -36,13 +36,13 @@ def draws(t: Context, clones: int, patch: str | None = None) -> list[str]:
     return [text for found in t.parallel([one] * clones) for text in found]
 
 
-@vmtest(quick=True, cpus=2, timeout=180)
+@vmtest(quick=True, cpus=2, timeout=600)
 def random_bytes_differ(t: Context) -> None:
     found = draws(t, 2 * PAIRS)
     assert len(set(found)) == 4 * PAIRS, "clones drew the same bytes after they learned of the new generation"
 
 
-@vmtest("bookworm-cloud", cpus=2, timeout=120)
+@vmtest("bookworm-cloud", cpus=2, timeout=600)
 def random_bytes_differ_needs_the_order(t: Context) -> None:
     """The control: a module that reseeds 50 ms after it publishes. (With an in-tree driver that one may reseed first.)"""
     found = draws(t, 4, patch="reseed-late.patch")
@@ -57,20 +57,20 @@ DETERMINISTIC = ("-icount", "shift=0,sleep=off")
 def alone(clone: VM) -> list[str]:
     """What a paused clone draws if nobody talks to it."""
     clone.resume(sync=False)
-    time.sleep(0.7)
-    clone.control.sync(10)
+    wait_until(lambda: clone.console.read_bytes().count(b"drew") == 2, 100, "both threads to draw", interval=0.05)
+    clone.control.sync(20)
     found = drawn(clone)
     clone.close()
     return found
 
 
-@vmtest(timeout=120)
+@vmtest(core=True, timeout=600)
 def random_bytes_differ_by_the_id_alone(t: Context) -> None:
     found = alike(t, None)
     assert len(set(found)) == len(found), found
 
 
-@vmtest("bookworm-cloud", timeout=120)
+@vmtest("bookworm-cloud", timeout=600)
 def random_bytes_differ_needs_the_mix(t: Context) -> None:
     """The control: a module that reseeds, but does not mix the id."""
     found = alike(t, "no-mix.patch")
@@ -80,22 +80,22 @@ def random_bytes_differ_needs_the_mix(t: Context) -> None:
 def alike(t: Context, patch: str | None) -> list[str]:
     vm = t.boot(insmod="", patch=patch, extra=DETERMINISTIC)
     vm.spawn("rng", "rng")
-    vm.wait_output("rng", "^ready$", limit=20)
+    vm.wait_output("rng", "^ready$", limit=60)
     state = vm.snapshot()
     return [text for _ in range(4) for text in alone(t.clone(state, paused=True))]
 
 
-@vmtest(quick=True, cpus=2, timeout=180)
+@vmtest(quick=True, core=True, cpus=2, timeout=600)
 def every_client_learns(t: Context) -> None:
     vm = t.boot(insmod="", smp=2)
     vm.spawn("clients", "clients")
-    vm.wait_output("clients", "^ready", limit=20)
+    vm.wait_output("clients", "^ready", limit=60)
     state = vm.snapshot()
 
     def other() -> None:
         with t.cloned(state) as clone:
             for kind in KINDS:
-                clone.wait_output("clients", rf"^{kind} 1$", limit=20)
+                clone.wait_output("clients", rf"^{kind} 1$", limit=60)
             clone.run("sleep", "0.3")
             said = clone.out("clients").out.split("\n")
             for kind in KINDS:
@@ -113,7 +113,7 @@ def every_client_learns(t: Context) -> None:
         t.parallel([other, other, same])
 
 
-@vmtest(timeout=180)
+@vmtest(timeout=600)
 def twenty_restores_to_the_same_identity(t: Context) -> None:
     vm = t.boot(insmod="")
     state = vm.snapshot()
@@ -123,7 +123,7 @@ def twenty_restores_to_the_same_identity(t: Context) -> None:
             assert generation(clone) == 0
 
 
-@vmtest(timeout=180)
+@vmtest(timeout=600)
 def chain_of_clones(t: Context) -> None:
     """A clone of a clone of a clone: one generation each."""
     vm = t.boot(insmod="")
@@ -140,10 +140,10 @@ def silent_change(t: Context) -> None:
     """A hypervisor that changes the id and notifies nobody, as Xen does: sleepers learn by the slow compare."""
     vm = t.boot(insmod="compare_interval_ms=300", ram_file=True)
     vm.spawn("clients", "clients")
-    vm.wait_output("clients", "^ready", limit=20)
+    vm.wait_output("clients", "^ready", limit=60)
     vm.write_guid(bytes(range(16)))
     for kind in KINDS:
-        vm.wait_output("clients", rf"^{kind} 1$", limit=20)
+        vm.wait_output("clients", rf"^{kind} 1$", limit=60)
     assert generation(vm) == 1
 
 
@@ -152,12 +152,12 @@ def silent_change_without_the_slow_compare(t: Context) -> None:
     """With an interval of 0 only a call notices; that is what the interval is for."""
     vm = t.boot(insmod="compare_interval_ms=0", ram_file=True)
     vm.spawn("clients", "clients")
-    vm.wait_output("clients", "^ready", limit=20)
+    vm.wait_output("clients", "^ready", limit=60)
     vm.write_guid(bytes(range(16)))
     vm.run("sleep", "1")
     assert "reader 1" not in vm.out("clients").out
     assert generation(vm) == 1
-    vm.wait_output("clients", "^reader 1$", limit=20)
+    vm.wait_output("clients", "^reader 1$", limit=60)
 
 
 def torn(t: Context, patch: str) -> int:
@@ -226,16 +226,16 @@ def diverge_by_entropy_alone(
     assert told(state, "clone A") == told(state, "clone B")
 
 
-@vmtest(timeout=120)
+@vmtest(timeout=600)
 def trigger_with_entropy_diverges(t: Context) -> None:
     """An agent on a hypervisor without vmgenid."""
 
     def source(*options: str) -> State:
         vm = t.boot(guid=None, insmod="software=1", extra=DETERMINISTIC + entropy("source"))
         vm.spawn("rng", "rng")
-        vm.wait_output("rng", "^ready$", limit=20)
+        vm.wait_output("rng", "^ready$", limit=60)
         vm.spawn("agent", "agent", *options)
-        vm.wait_output("agent", "^ready$", limit=20)
+        vm.wait_output("agent", "^ready$", limit=60)
         return vm.snapshot()
 
     diverge_by_entropy_alone(t, source, alone)

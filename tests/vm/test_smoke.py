@@ -44,7 +44,7 @@ def generations_add_up(t: Context) -> None:
         assert generation(vm) == expected
 
 
-@vmtest(quick=True)
+@vmtest(quick=True, core=True)
 def no_device_no_module(t: Context) -> None:
     vm = t.boot(guid=None)
     assert vm.insmod() == errno.ENODEV

@@ -22,7 +22,7 @@ def refused(vm: VM) -> int:
     return int(sysfs(vm, "hw_page_error"))
 
 
-@vmtest(quick=True)
+@vmtest(quick=True, core=True)
 def live_sources_are_named(t: Context) -> None:
     """The vmfork notifier only where it is real: without CONFIG_VMGENID it is a stub that reports success."""
     vm = t.boot(insmod="")
@@ -192,7 +192,7 @@ def page_of_encrypted_memory_is_not_offered(t: Context) -> None:
         assert generation(clone) == 1
 
 
-@vmtest(quick=True)
+@vmtest(quick=True, core=True)
 def events_are_traced(t: Context) -> None:
     vm = t.boot(insmod="")
     vm.run("mount", "-t", "tracefs", "tracefs", "/sys/kernel/tracing")
@@ -201,9 +201,9 @@ def events_are_traced(t: Context) -> None:
     trace = vm.read("/sys/kernel/tracing/trace")
     for event in (
         "sysgenid_publish: generation=1 source=3 outdated=1",
-        "sysgenid_track: on=1 watchers=1 outdated=0",
-        "sysgenid_confirm: generation=1 tracked=1 outdated=0",
-        "sysgenid_track: on=0 watchers=0 outdated=0",
+        "sysgenid_track: generation=0 tracked=1 watchers=1 outdated=0",
+        "sysgenid_confirm: generation=1 tracked=1 watchers=1 outdated=0",
+        "sysgenid_track: generation=1 tracked=0 watchers=0 outdated=0",
         "sysgenid_refuse: cmd=0xe403 error=-13",
     ):
         assert event in trace, f"no {event!r} in:\n{trace}"

@@ -20,7 +20,7 @@ def truth(t: Context, smp: int, clones: int, patch: str | None = None) -> dict[s
         late = stale = 0
         for _ in range(clones):
             with t.cloned(state) as clone:
-                said = clone.wait_output("truth", r"^calls (\d+) late (\d+) stale (\d+)$", limit=40)
+                said = clone.wait_output("truth", r"^calls (\d+) late (\d+) stale (\d+)$", limit=120)
             late += int(said[2])
             stale += int(said[3])
         state.discard()
@@ -35,17 +35,17 @@ def check_truth(t: Context, smp: int, clones: int) -> None:
     assert sum(late for late, _ in found.values()) > 0, f"no call came before the handler: nothing was tested: {found}"
 
 
-@vmtest(timeout=240)
+@vmtest(timeout=900)
 def calls_are_never_stale(t: Context) -> None:
     check_truth(t, 1, 4)
 
 
-@vmtest(cpus=2, timeout=240)
+@vmtest(cpus=2, timeout=900)
 def calls_are_never_stale_on_two_cpus(t: Context) -> None:
     check_truth(t, 2, 4)
 
 
-@vmtest("bookworm-cloud", timeout=240)
+@vmtest("bookworm-cloud", timeout=900)
 def calls_are_stale_without_comparing(t: Context) -> None:
     """The control: a module whose calls do not look at the hardware id."""
     found = truth(t, 1, 2, patch="untruthful.patch")
@@ -84,7 +84,7 @@ def spin(
             # A real-time spinner answers nobody before it is done.
             clone.control.sync(60)
             pattern = r"^checks (\d+) exact-stale (\d+) counter-stale (\d+) changed (\d+)$"
-            return [int(n) for n in clone.wait_output("spin", pattern, limit=60).groups()]
+            return [int(n) for n in clone.wait_output("spin", pattern, limit=180).groups()]
 
     for found in t.parallel([one] * clones, workers=max(1, 2 // smp)):
         sums = [a + b for a, b in zip(sums, found, strict=True)]
@@ -100,31 +100,31 @@ def check_exact(t: Context, smp: int, clones: int) -> None:
     assert counter_stale > 0, "the counter page was never late: nothing was tested"
 
 
-@vmtest(cpus=2, timeout=240)
+@vmtest(cpus=2, timeout=900)
 def exact_check_is_never_stale(t: Context) -> None:
     check_exact(t, 1, 100)
 
 
-@vmtest(cpus=2, timeout=240)
+@vmtest(cpus=2, timeout=900)
 def exact_check_is_never_stale_on_two_cpus(t: Context) -> None:
     check_exact(t, 2, 100)
 
 
-@vmtest("bookworm-cloud", cpus=2, timeout=120)
+@vmtest("bookworm-cloud", cpus=2, timeout=600)
 def exact_check_needs_the_generation_stored_first(t: Context) -> None:
     """The control: a module that stores the record before the generation."""
     _, exact_stale, _, _ = spin(t, 2, 4, patch="record-first.patch")
     assert exact_stale > 0, "the mutant was not caught"
 
 
-@vmtest("bookworm-cloud", cpus=2, timeout=120)
+@vmtest("bookworm-cloud", cpus=2, timeout=600)
 def exact_check_needs_the_generation_loaded_last(t: Context) -> None:
     """The control: a check that loads the generation before the ids."""
     _, exact_stale, _, _ = spin(t, 2, 4, "generation-first")
     assert exact_stale > 0, "the mutant was not caught"
 
 
-@vmtest(cpus=2, timeout=240)
+@vmtest(cpus=2, timeout=900)
 def real_time_spinner_is_never_stale(t: Context) -> None:
     """SCHED_FIFO 60 without throttling on the only CPU: the handler does not get to run, so the counter stays old."""
     checks, exact_stale, counter_stale, _ = spin(t, 1, 6, "fifo", "60")
@@ -133,7 +133,7 @@ def real_time_spinner_is_never_stale(t: Context) -> None:
     assert counter_stale > checks // 2, "the handler ran: the spinner was no hindrance, nothing was tested"
 
 
-@vmtest(timeout=240)
+@vmtest(timeout=900)
 def real_time_callers_are_never_stale(t: Context) -> None:
     """The same with system calls: each publishes by itself."""
     for call in ("read", "poll", "get"):
@@ -147,7 +147,7 @@ def real_time_callers_are_never_stale(t: Context) -> None:
             clone = t.clone(state, paused=True)
             clone.resume(sync=False)
             clone.control.sync(60)
-            said = clone.wait_output("truth", r"^calls (\d+) late (\d+) stale (\d+)$", limit=60)
+            said = clone.wait_output("truth", r"^calls (\d+) late (\d+) stale (\d+)$", limit=180)
             assert int(said[3]) == 0, said[0]
             assert int(said[2]) <= 1, f"{said[0]}: the one call that publishes is late, and no other"
             clone.close()

@@ -91,6 +91,12 @@ class Apt:
             probe.unlink(missing_ok=True)
         return True
 
+    def is_gone(self) -> bool:
+        """Whether the mirror answers, but not for this suite."""
+        uri = mirrors()["Debian"]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return not self._exists(uri, self.suite) and self._exists(uri, "stable")
+
     def update(self) -> None:
         """Fetch the indexes."""
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from . import cache, repo
 from .apt import Apt
-from .limits import Timeout, ToolError, run_tool
+from .limits import Timeout, ToolError, Unavailable, run_tool
 
 T = TypeVar("T")
 
@@ -29,15 +29,29 @@ IMAGE_PACKAGES = r"linux-(image|binary|base)-[0-9].*"
 WANTED = ("./boot/*", "./usr/lib/modules/*/vmlinuz", "./usr/lib/modules/*/config")
 HEADERS_PACKAGE = r"linux-headers-[0-9].*"
 
+TESTS = ("all", "core")
+EXPECTATIONS = ("works", "works-if-there")
+
 
 @dataclass(frozen=True)
 class Kernel:
-    """A row of kernels.list."""
+    """A row of kernels.list, which says what the columns mean."""
 
     name: str
     suite: str
     image: str
     headers: str
+    tests: str = "all"
+    expectation: str = "works"
+
+    def __post_init__(self) -> None:
+        for value, known in ((self.tests, TESTS), (self.expectation, EXPECTATIONS)):
+            if value not in known:
+                raise ToolError(f"kernels.list: {self.name}: {value!r} is none of {', '.join(known)}")
+
+    @property
+    def may_be_absent(self) -> bool:
+        return self.expectation == "works-if-there"
 
 
 @dataclass(frozen=True)
@@ -90,6 +104,8 @@ def _record(suite: str) -> Path:
 def _look_up(suite: str) -> dict[str, dict[str, object]]:
     cache.note(f"looking up the kernels of {suite}")
     apt = Apt(suite)
+    if apt.is_gone():
+        raise Unavailable(f"the archive has no suite {suite} any more")
     apt.update()
     found: dict[str, dict[str, object]] = {}
     for kernel in of_suite(suite):

@@ -31,6 +31,10 @@ def patient(limit: float) -> float:
     return limit if limit < PROBE else limit * PATIENCE
 
 
+class Unavailable(ToolError):
+    """The archive does not have it now: nothing here can be done about that."""
+
+
 class Deadline:
     """A moment by which something must have come."""
 

@@ -13,11 +13,13 @@ from pathlib import Path
 from . import cache
 from .apt import ARCHITECTURE, Apt
 from .kernels import Kernel, of_suite, retry_after_look_up, version
-from .limits import ToolError, run_tool
+from .limits import ToolError, Unavailable, run_tool
 
 TOOLS = ("make", "kmod", "sparse")
 MAKE_LIMIT = 900.0
 MARKER = "build-root"
+# What apt says while a suite is in transition.
+NOT_INSTALLABLE = ("unmet dependencies", "held broken packages")
 IN_ROOT = Path(__file__).with_name("in-root")
 
 
@@ -50,13 +52,22 @@ def root(kernel: Kernel) -> Path:
     return retry_after_look_up(kernel, lambda: _root(kernel))
 
 
+def _bootstrap_kernel(kernel: Kernel, names: Sequence[str], to: Path) -> None:
+    try:
+        bootstrap(Apt(kernel.suite), "essential", [*TOOLS, *names], to)
+    except ToolError as e:
+        if any(text in str(e) for text in NOT_INSTALLABLE):
+            raise Unavailable(f"the compiler and headers of {kernel.suite} cannot be installed now\n{e}") from e
+        raise
+
+
 def _root(kernel: Kernel) -> Path:
     headers = sorted((f"linux-headers-{v.release}", v.headers_version) for v in map(version, of_suite(kernel.suite)))
     names = [name for name, _ in headers]
 
     def make(to: Path) -> list[str]:
         cache.note(f"making the build root of {kernel.suite} (about a minute)")
-        bootstrap(Apt(kernel.suite), "essential", [*TOOLS, *names], to / "root")
+        _bootstrap_kernel(kernel, names, to / "root")
         (to / "root" / "build").mkdir()
         database = (to / "root").joinpath("var", "lib", "dpkg")
         installed = run_tool(

@@ -17,12 +17,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from . import accel, cache, initramfs, repo
+from . import accel, cache, initramfs, repo, table
 from .booted import BootedStates
 from .children import Job, Outcome, run_jobs
 from .kernels import Kernel, all_kernels, get_kernel, image
 from .lab import save_logs
-from .limits import ToolError, patient
+from .limits import ToolError, Unavailable
 from .module import build_module
 from .roots import root
 from .testing import TESTS, Context, Skip, Test
@@ -31,14 +31,17 @@ PREPARE_TIMEOUT = 1800.0
 SHOWN_LINES = 60
 
 
-def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Runs the tests that boot and clone virtual machines.")
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="a few tests on one kernel")
-    size.add_argument("--full", action="store_true", help="also the tests that take very long")
-    parser.add_argument("--kernel", action="append", metavar="NAME", help="only this kernel (can be repeated)")
+    size.add_argument("--full", action="store_true", help="every test on every kernel, also what takes very long")
+    parser.add_argument(
+        "--kernel", action="append", metavar="NAME", help="only this kernel, with all its tests (can be repeated)"
+    )
     parser.add_argument("-k", metavar="PATTERN", default="", help="only tests whose name matches")
     parser.add_argument("--list", action="store_true", help="show the tests, run none")
+    parser.add_argument("--table", action="store_true", help="write the results into docs/kernels.md")
     parser.add_argument("-v", action="store_true", help="show what tests log")
     parser.add_argument("-j", type=int, default=os.cpu_count() or 1, metavar="N", help="so many processors")
     return parser.parse_args(argv)
@@ -55,13 +58,16 @@ def _load_tests() -> None:
             raise SystemExit(f"{test.name}: no kernel {', '.join(sorted(unknown))} in kernels.list")
 
 
-def _select(options: argparse.Namespace) -> list[tuple[Test, Kernel]]:
+def select(options: argparse.Namespace) -> list[tuple[Test, Kernel]]:
     kernels = [get_kernel(name) for name in options.kernel] if options.kernel else [*all_kernels()]
     if options.quick and not options.kernel:
         kernels = kernels[:1]
     chosen = []
     for kernel in kernels:
+        only_core = kernel.tests == "core" and not (options.full or options.kernel)
         for test in TESTS:
+            if only_core and not test.core:
+                continue
             if options.quick and not test.quick or test.full_only and not options.full:
                 continue
             if test.kernels is not None and kernel.name not in test.kernels:
@@ -73,8 +79,14 @@ def _select(options: argparse.Namespace) -> list[tuple[Test, Kernel]]:
 
 def _prepare(kernel: Kernel, folder: Path) -> tuple[str, str]:
     """Fetch and build all that the tests of a kernel share."""
-    vmlinuz = image(kernel).vmlinuz
-    root(kernel)
+    try:
+        vmlinuz = image(kernel).vmlinuz
+        root(kernel)
+    except Unavailable as e:
+        if not kernel.may_be_absent:
+            raise
+        print(e)
+        return "skip", str(e).splitlines()[0]
     initrd = initramfs.build(build_module(kernel))
     print(f"{kernel.name} is {image(kernel).release}, by {accel.accelerator(vmlinuz, initrd)}")
     return "ok", ""
@@ -126,16 +138,16 @@ class Report:
 
 def _list(chosen: Iterable[tuple[Test, Kernel]]) -> None:
     for test, kernel in chosen:
-        marks = [name for name, on in (("quick", test.quick), ("full only", test.full_only)) if on]
+        marks = [name for name, on in (("quick", test.quick), ("core", test.core), ("full only", test.full_only)) if on]
         print(f"{test.name} [{kernel.name}]" + (f" ({', '.join(marks)})" if marks else ""))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    options = _arguments(argv)
+    options = arguments(argv)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     _load_tests()
     try:
-        chosen = _select(options)
+        chosen = select(options)
     except ToolError as e:
         print(e)
         return 2
@@ -156,22 +168,31 @@ def main(argv: Sequence[str] | None = None) -> int:
             for n, k in enumerate(kernels)
         ]
         booted = BootedStates(Path(base, "booted"))
-        broken = set()
+        missing: dict[Kernel, str] = {}
         for outcome in run_jobs(jobs, options.j):
             report.add(outcome)
             if outcome.verdict != "ok":
-                broken.add(kernels[jobs.index(outcome.job)])
+                why = "the build failed" if outcome.verdict == "FAIL" else outcome.reason
+                missing[kernels[jobs.index(outcome.job)]] = why
         jobs = []
+        kernel_of = {}
         for n, (test, kernel) in enumerate(chosen):
             name = f"{test.name} [{kernel.name}]"
             call = functools.partial(_run_test, test, kernel, booted)
-            job = Job(name, call, patient(test.timeout), Path(base, str(n)), test.cpus)
-            if kernel in broken:
-                report.add(Outcome(job, "skip", "the build failed", 0, ""))
+            job = Job(name, call, test.timeout, Path(base, str(n)), test.cpus)
+            kernel_of[name] = kernel
+            if kernel in missing:
+                report.add(Outcome(job, "skip", missing[kernel], 0, ""))
             else:
                 jobs.append(job)
+        counts: dict[Kernel, Counter[str]] = {kernel: Counter() for kernel in kernels}
         for outcome in run_jobs(jobs, options.j):
             report.add(outcome)
+            counts[kernel_of[outcome.job.name]][outcome.verdict] += 1
+    if options.table:
+        table.write({k: table.facts(k) for k in kernels if k not in missing}, counts)
+    for kernel, why in missing.items():
+        print(f"NOT TESTED: {kernel.name}: {why}")
     for name in cache.prune():
         print(f"removed from the cache, unused for {cache.KEEP_DAYS} days: {name}")
     print(f"{time.monotonic() - start:.0f} s")

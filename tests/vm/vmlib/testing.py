@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from .lab import Lab
 
-TIMEOUT = 60.0
+TIMEOUT = 600.0
 
 
 class Skip(Exception):
@@ -46,6 +46,7 @@ class Test:
     function: Function
     kernels: tuple[str, ...] | None
     quick: bool
+    core: bool
     full_only: bool
     timeout: float
     cpus: int
@@ -59,6 +60,7 @@ def vmtest(
     kernels: str | Sequence[str] = "all",
     *,
     quick: bool = False,
+    core: bool = False,
     full_only: bool = False,
     timeout: float = TIMEOUT,
     cpus: int = 1,
@@ -68,6 +70,7 @@ def vmtest(
 
     kernels: "all", or names of kernels.list.
     quick: also part of --quick. full_only: only part of --full.
+    core: also runs on the kernels whose row in kernels.list says so.
     timeout: seconds after which the test is killed and has failed.
     cpus: how many processors it keeps busy; the runner starts no more tests than there are.
     expect_complaint: a pattern; a console must have a complaint that matches, and then none is a failure.
@@ -77,7 +80,7 @@ def vmtest(
         file = sys.modules[function.__module__].__name__.removeprefix("test_")
         chosen = None if kernels == "all" else tuple([kernels] if isinstance(kernels, str) else kernels)
         test = Test(
-            f"{file}.{function.__name__}", function, chosen, quick, full_only, timeout, cpus, expect_complaint
+            f"{file}.{function.__name__}", function, chosen, quick, core, full_only, timeout, cpus, expect_complaint
         )
         TESTS.append(test)
         return function
