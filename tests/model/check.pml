@@ -213,7 +213,7 @@ end:
 /* SYSGENID_GET: chardev.c: ioctl_get(), watchers.c: sysgenid_file_get(). Sets seen. */
 inline truthful_read() {
 	start = resumes;
-#ifndef NO_LOOK_AT_ENTRY
+#if !defined(NO_LOOK_AT_ENTRY) && !defined(NO_LOOK)
 	sync();
 #endif
 	do
@@ -221,7 +221,7 @@ inline truthful_read() {
 	   seen = generation;
 	   UNLOCK();
 	   copied = resumes;	/* put_struct() */
-#ifdef NO_LOOK_AFTER_COPY
+#if defined(NO_LOOK_AFTER_COPY) || defined(NO_LOOK)
 	   break;
 #endif
 	   /* chardev.c: again(), generation.c: sysgenid_stale() */
