@@ -101,10 +101,10 @@ inline store(id, hardware_moved) {
 #endif
 	generation = published;
 	if :: hardware_moved -> record = id :: else fi;
-#ifdef OUTDATED_LATE
-	outdated = watchers;
+#ifndef OUTDATED_LATE
+	counts_are_right();
 #endif
-	counts_are_right()
+	skip
 }
 
 /* generation.c: announce(): queue_work(wake_work). */
@@ -132,7 +132,12 @@ inline sync() {
 	   );
 	   if
 #ifndef WAKE_BEFORE_PUBLISH
-	   :: moved -> moved = false; announce()
+	   :: moved ->
+#ifdef OUTDATED_LATE
+	      outdated = watchers;
+#endif
+	      moved = false;
+	      announce()
 #endif
 	   :: else -> moved = false
 	   fi
@@ -502,8 +507,8 @@ proctype trigger(byte f) {
 
 	open_file(f);
 	file[f].memory = generation;
-	confirm(f, file[f].memory);
 	track(f);
+	confirm(f, file[f].memory);
 	get(g);
 	sync();
 	SECTION(
