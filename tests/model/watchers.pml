@@ -391,6 +391,15 @@ proctype watcher(byte f; bool polls) {
 	od
 }
 
+/* A program that is tracked, and never adjusts. */
+proctype laggard(byte f) {
+	STACK;
+
+	open_file(f);
+	file[f].memory = generation;
+	track(f)
+}
+
 /* A program that lived before it opened the device, with what it knew then. */
 proctype late_watcher(byte f) {
 	PROGRAM;
@@ -437,7 +446,11 @@ proctype waiter(byte f; bool named) {
 again:
 	file[f].seen = 0;
 	get(wanted);
-	confirm(f, wanted);
+	/* Who is to declare must not have confirmed. */
+	if
+	:: DECLARERS && file[f].fresh
+	:: else -> confirm(f, wanted)
+	fi;
 wait:
 	if :: named -> file[f].seen = 1 + wanted :: else fi;
 	/* watchers.c: wait_settled() */
@@ -471,6 +484,7 @@ endwait:
 	      :: else -> moved = false
 	      fi
 #else
+	      last_look = hardware;
 	      break
 #endif
 	   fi
@@ -579,7 +593,8 @@ init {
 		run compare_work();
 		run wake_work();
 		do
-		:: i < WATCHERS -> run watcher(i, true); i++
+		:: i < WATCHERS && !DECLARERS -> run watcher(i, true); i++
+		:: i < WATCHERS && DECLARERS -> run laggard(i); i++
 		:: i >= WATCHERS && i < WATCHERS + READERS -> run watcher(i, false); i++
 		:: i >= WATCHERS + READERS && i < WATCHERS + READERS + LATE -> run late_watcher(i); i++
 		:: i >= WATCHERS + READERS + LATE && i < FILES - TRIGGERS - LIBRARY ->
