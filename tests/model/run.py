@@ -87,7 +87,7 @@ SPIN = [
     Spin("watchers", LATE),
     Spin("watchers", READER),
     Spin("watchers", LIBRARY),
-    Spin("watchers", DECLARE),
+    Spin("watchers", DECLARE, full=True),
     Spin("watchers", PAIR, full=True),
     Spin("watchers", "RESUMES=2 " + LIBRARY, full=True),
     Spin("watchers", "NAMED=0 WATCHERS=2 WAITERS=1", full=True),
