@@ -326,6 +326,7 @@ void sysgenid_file_get(struct sysgenid_file *f, struct sysgenid_get_args *get)
 struct wait_args {
 	struct sysgenid_file *file;
 	struct sysgenid_wait_args *named;	/* NULL: SYSGENID_WAIT_WATCHERS */
+	u32 generation;				/* that the last check was about */
 };
 
 /* Return: 0 when all have confirmed, -EAGAIN to go on waiting, or an error. */
@@ -335,15 +336,16 @@ static int check_settled(struct wait_args *args)
 	int ret = 0;
 
 	spin_lock(&sysgenid.lock);
+	args->generation = sysgenid.page->generation;
 	if (!named) {
 		if (outdated(args->file))
 			ret = -EINTR;
 		else if (sysgenid.outdated)
 			ret = -EAGAIN;
 	} else {
-		named->current_generation = sysgenid.page->generation;
+		named->current_generation = args->generation;
 		named->outdated = sysgenid.outdated;
-		if (named->generation != sysgenid.page->generation)
+		if (named->generation != args->generation)
 			ret = -ESTALE;
 		else if (args->file->tracked && outdated(args->file))
 			ret = -EDEADLK;
@@ -377,7 +379,9 @@ static int wait_settled(struct wait_args *args, ktime_t *expires, int interrupte
 			expired = !schedule_hrtimeout_range(expires, 0, HRTIMER_MODE_ABS);
 			continue;
 		}
-		if (sysgenid_vmgenid_moved() && !fatal_signal_pending(current)) {
+		/* Another processor may have published since the check. */
+		if ((sysgenid_vmgenid_moved() || sysgenid_generation() != args->generation) &&
+		    !fatal_signal_pending(current)) {
 			__set_current_state(TASK_RUNNING);
 			cond_resched();
 			continue;

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Publishing, the lock-free check and the truthful read, against a hypervisor that resumes the machine as a clone
+ * between any two steps.
+ *
+ * A resume changes the hardware id at once, as all processors stand still, and nothing else: what the snapshot
+ * holds is the state of the model at that moment. Each half of an id is the number of the resume that changed it
+ * last. The hypervisor may change one half alone; one that it changes is never again what it was.
+ */
+#include "model.h"
+
+#ifndef RESUMES
+#define RESUMES 2
+#endif
+#ifndef CALLERS
+#define CALLERS 1
+#endif
+#ifndef TRIGGERS
+#define TRIGGERS 1
+#endif
+#define GENERATIONS (RESUMES + TRIGGERS + 2)
+
+hidden byte no_false_unchanged, no_stale_read, no_late_answer, one_generation_per_resume, reseeded_before_visible, no_torn_id,
+	agent_and_hardware_make_one, every_resume_is_published;
+
+/* An id is a byte, and each of its halves half of that. */
+byte hardware;		/* the hardware id: vmgenid.c */
+byte record;		/* sysgenid.record->id */
+byte generation;	/* sysgenid.page->generation */
+byte pool, key;		/* the kernel RNG: the id mixed last, and the one that its key was made from */
+
+/* What only the properties know. */
+byte resumes;
+byte resume_of[GENERATIONS];	/* the resume that each generation belongs to */
+byte published_resume;		/* ... and the newest one published */
+byte ids[RESUMES + 1];		/* the hardware id after each */
+byte at_reseed;			/* the hardware id when the last reseed ended */
+
+#define LOW(id) (id & 15)
+#define HIGH(id) (id & 240)
+#define RESUME_OF(id) (LOW(id) > id >> 4 -> LOW(id) : id >> 4)
+/* An 8-byte load, and an 8-byte store. */
+#define LOAD_LOW(to, from) to = HIGH(to) | LOW(from)
+#define LOAD_HIGH(to, from) to = LOW(to) | HIGH(from)
+
+/* What publish() and its callers keep on the stack. */
+#define STACK			\
+	byte id, now, again, recorded, at_lock, next;	\
+	bool moved, reseeded
+
+/* What is dead need not be told apart. */
+#define FORGET() d_step { id = 0; now = 0; again = 0; at_lock = 0; next = 0; reseeded = false }
+
+/* vmgenid.c: sysgenid_vmgenid_read(). */
+inline read_hardware_id(id) {
+	LOAD_LOW(again, hardware);
+	LOAD_HIGH(again, hardware);
+	do
+	:: id = again;
+#if defined(TORN_ID) || defined(ID_READ_ONCE)
+	   break;
+#endif
+	   LOAD_LOW(again, hardware);
+	   LOAD_HIGH(again, hardware);
+	   if
+	   :: id == again -> break
+	   :: else
+	   fi
+	od
+}
+
+/* vmgenid.c: sysgenid_vmgenid_moved(). Sets moved. */
+inline look() {
+	LOAD_LOW(recorded, record);
+	LOAD_HIGH(recorded, record);
+	moved = LOW(hardware) != LOW(recorded);
+	d_step { moved = moved || HIGH(hardware) != HIGH(recorded); recorded = 0 }
+}
+
+/* reseed.c: sysgenid_reseed_mix(). */
+inline mix(id) {
+#ifndef NO_MIX
+	pool = id;
+#endif
+	skip
+}
+
+/* reseed.c: sysgenid_reseed(). */
+inline reseed() {
+	d_step {
+		key = pool;
+		at_reseed = hardware;
+		reseeded = true
+	}
+}
+
+/* generation.c: adopt_id(). */
+inline adopt_id() {
+	do
+	:: mix(id);
+	   reseed();
+#if defined(NO_READ_AFTER_RESEED) || defined(ID_READ_ONCE)
+	   break;
+#endif
+	   read_hardware_id(now);
+	   if
+	   :: now == id -> break
+	   :: else -> id = now
+	   fi
+	od
+}
+
+inline store_generation() {
+	d_step {
+		PROPERTY(no_torn_id, WHEN(moved, id == ids[RESUME_OF(id)]));
+		PROPERTY(reseeded_before_visible, reseeded && WHEN(moved, key == id && id == at_reseed));
+		PROPERTY(one_generation_per_resume, WHEN(moved, RESUME_OF(id) > published_resume));
+		PROPERTY(agent_and_hardware_make_one, WHEN(!moved, at_lock == published_resume));
+		PROPERTY(one_generation_per_resume, next == generation + 1);
+		if
+		:: moved -> published_resume = RESUME_OF(id)
+		:: else
+		fi;
+		resume_of[next] = published_resume;
+		generation = next
+	}
+}
+
+/* generation.c: store(). The halves of the record have no order between them. */
+inline store() {
+#ifdef FRESH_RECORD
+	read_hardware_id(now);
+#else
+	now = id;
+#endif
+#ifdef TRIGGER_RECORDS
+	read_hardware_id(now);
+#define RECORDS true
+#else
+#define RECORDS moved
+#endif
+#if defined(RECORD_FIRST)
+	if :: RECORDS -> LOAD_LOW(record, now); LOAD_HIGH(record, now) :: else fi;
+	store_generation()
+#elif defined(FIRST_HALF_FIRST)
+	if :: RECORDS -> LOAD_LOW(record, now) :: else fi;
+	store_generation();
+	if :: RECORDS -> LOAD_HIGH(record, now) :: else fi
+#elif defined(SECOND_HALF_FIRST)
+	if :: RECORDS -> LOAD_HIGH(record, now) :: else fi;
+	store_generation();
+	if :: RECORDS -> LOAD_LOW(record, now) :: else fi
+#else
+	store_generation();
+	if
+	:: RECORDS -> LOAD_LOW(record, now); LOAD_HIGH(record, now)
+	:: RECORDS -> LOAD_HIGH(record, now); LOAD_LOW(record, now)
+	:: else
+	fi
+#endif
+}
+
+/* generation.c: publish(). Caller holds the lock. */
+inline publish(software) {
+	d_step { at_lock = resumes; reseeded = false };
+	next = generation + 1;
+	read_hardware_id(id);
+#ifdef TRIGGER_IGNORES_ID
+	moved = !software && id != record;
+#else
+	moved = id != record;
+#endif
+	if
+	:: !moved && !software
+	:: else ->
+#ifdef RESEED_LATE
+	   store();
+#endif
+	   if
+	   :: moved -> adopt_id()
+	   :: else ->
+#ifndef TRIGGER_WITHOUT_RESEED
+	      reseed();
+#endif
+	      skip
+	   fi;
+#ifndef RESEED_LATE
+	   store();
+#endif
+	   skip
+	fi;
+	FORGET()
+}
+
+/* generation.c: sysgenid_sync(). */
+inline sync() {
+	look();
+	if
+	:: moved -> LOCK(); publish(false); UNLOCK()
+	:: else
+	fi
+}
+
+/* generation.c: compare_work_fn(), slow_compare_fn(). */
+proctype work() {
+	STACK;
+end:
+	do
+	:: hardware != record -> sync()
+	od
+}
+
+/* SYSGENID_GET: chardev.c: ioctl_get(), watchers.c: sysgenid_file_get(). Sets seen. */
+inline truthful_read() {
+	start = resumes;
+#if !defined(NO_LOOK_AT_ENTRY) && !defined(NO_LOOK)
+	sync();
+#endif
+	do
+	:: LOCK();
+	   seen = generation;
+	   UNLOCK();
+	   copied = resumes;	/* put_struct() */
+#if defined(NO_LOOK_AFTER_COPY) || defined(NO_LOOK)
+	   break;
+#endif
+	   /* chardev.c: again(), generation.c: sysgenid_stale() */
+	   sync();
+	   if
+	   :: generation == seen -> break
+	   :: else
+	   fi
+	od;
+	PROPERTY(no_stale_read, resume_of[seen] >= start);
+#ifndef NO_LOOK
+	PROPERTY(no_late_answer, resume_of[seen] >= copied);
+#endif
+	skip
+}
+
+/* include/sysgenid.h: sysgenid_changed(). Sets changed. */
+inline check() {
+	d_step { start = resumes; visible = generation };
+#if defined(GENERATION_LOADED_FIRST)
+	loaded = generation;
+	look();
+#elif defined(GENERATION_BETWEEN_HALVES)
+	LOAD_LOW(recorded, record);
+	loaded = generation;
+	LOAD_HIGH(recorded, record);
+	moved = LOW(hardware) != LOW(recorded);
+	moved = moved || HIGH(hardware) != HIGH(recorded);
+#elif defined(GENERATION_BEFORE_RECORD)
+	now = hardware;
+	loaded = generation;
+	LOAD_LOW(recorded, record);
+	LOAD_HIGH(recorded, record);
+	moved = now != recorded;
+#elif defined(COUNTER_ALONE)
+	loaded = generation;
+	moved = false;
+#elif defined(HARDWARE_LOADED_FIRST)
+	LOAD_LOW(now, hardware);
+	LOAD_HIGH(now, hardware);
+	LOAD_LOW(recorded, record);
+	LOAD_HIGH(recorded, record);
+	moved = now != recorded;
+	loaded = generation;
+#else
+	look();
+	loaded = generation;
+#endif
+	changed = moved || loaded != seen;
+	PROPERTY(no_false_unchanged, changed || (resume_of[seen] >= start && visible == seen));
+	PROPERTY(reseeded_before_visible, changed || RESUME_OF(key) >= start)
+}
+
+/* A program that reads, acts and checks. */
+proctype caller() {
+	STACK;
+	byte seen, start, copied, visible, loaded;
+	bool changed;
+
+	truthful_read();
+	check()
+}
+
+/*
+ * SYSGENID_TRIGGER_GEN_UPDATE: generation.c: sysgenid_trigger_min().
+ * Or SYSGENID_TRIGGER by an agent that knows the generation: sysgenid_trigger_expected().
+ */
+proctype trigger() {
+	STACK;
+	byte expected, start;
+
+	if
+	:: true -> LOCK(); publish(true); UNLOCK()
+	:: true ->
+	   expected = generation;
+	   start = resumes;
+	   sync();
+	   LOCK();
+	   if
+#ifdef TRIGGER_EXPECTS_NOTHING
+	   :: true ->
+#else
+	   :: generation == expected ->
+#endif
+	      publish(true);
+	      /* A resume that it did not know of: the generation that comes of it is the hardware's. */
+	      PROPERTY(agent_and_hardware_make_one, moved || resume_of[expected] >= start)
+	   :: else
+	   fi;
+	   UNLOCK()
+	fi
+}
+
+active proctype hypervisor() {
+	do
+	:: resumes < RESUMES -> d_step { resumes++; hardware = resumes << 4 | resumes; ids[resumes] = hardware }
+	:: resumes < RESUMES -> d_step { resumes++; LOAD_LOW(hardware, resumes); ids[resumes] = hardware }
+	:: resumes < RESUMES -> d_step { resumes++; LOAD_HIGH(hardware, resumes << 4); ids[resumes] = hardware }
+	:: resumes == RESUMES -> break
+	od;
+	timeout ->
+	PROPERTY(every_resume_is_published, hardware == record && published_resume == RESUMES)
+}
+
+init {
+	byte i;
+
+	atomic {
+		run work();
+		do
+		:: i < CALLERS -> run caller(); i++
+		:: else -> i = 0; break
+		od;
+		do
+		:: i < TRIGGERS -> run trigger(); i++
+		:: else -> i = 0; break
+		od
+	}
+}
