@@ -73,11 +73,11 @@ def finds(t: Context, patch: str, expected: str) -> None:
     assert result.code == 1 and re.search(rf"^wrong: .*{expected}", result.out, re.M), result.out
 
 
-@vmtest("bookworm-cloud", timeout=300, expect_complaint="BUG")
+@vmtest("bookworm-cloud", timeout=600, expect_complaint="BUG")
 def a_size_that_is_not_checked_is_found(t: Context) -> None:
     finds(t, "fuzz-size.patch", "killed by signal")
 
 
-@vmtest("bookworm-cloud", timeout=300)
+@vmtest("bookworm-cloud", timeout=600)
 def a_count_that_is_not_kept_is_found(t: Context) -> None:
     finds(t, "fuzz-count.patch", "outdated|watchers")
