@@ -161,12 +161,28 @@ SYSGENID_PUBLIC int sysgenid_wait_watchers(struct sysgenid *g,
 	return r;
 }
 
+/* Whatever a driver answers: nobody is to read past an entry or a name. */
+static bool entries_make_sense(struct sysgenid_watcher *entries, size_t size,
+			       unsigned int came, unsigned int asked)
+{
+	struct sysgenid_watcher *w;
+
+	if (came > asked || size < sizeof(*w))
+		return false;
+	for (unsigned int i = 0; i < came; i++) {
+		w = (void *)((char *)entries + i * size);
+		w->comm[sizeof(w->comm) - 1] = 0;
+	}
+	return true;
+}
+
 SYSGENID_PUBLIC int
 sysgenid_list_watchers(struct sysgenid *g, unsigned int flags, uint64_t *cursor,
 		       struct sysgenid_watcher *entries, size_t entry_size,
 		       unsigned int *count, uint32_t *generation)
 {
 	struct sysgenid_list_args list = { .size = sizeof(list), .flags = flags };
+	unsigned int asked;
 	int r;
 
 	if (!cursor || !entries || !count || entry_size > UINT32_MAX)
@@ -177,9 +193,12 @@ sysgenid_list_watchers(struct sysgenid *g, unsigned int flags, uint64_t *cursor,
 	list.count = *count;
 	if (list.count > SYSGENID_LIST_MAX)
 		list.count = SYSGENID_LIST_MAX;
+	asked = list.count;
 	r = new_call(g, SYSGENID_LIST_WATCHERS, &list);
 	if (r)
 		return r;
+	if (!entries_make_sense(entries, entry_size, list.count, asked))
+		return -EIO;
 	*cursor = list.cursor;
 	*count = list.count;
 	if (generation)

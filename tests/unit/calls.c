@@ -237,6 +237,40 @@ START_TEST(list_watchers_refuses)
 }
 END_TEST
 
+static void many(enum fake_call call, void *answer, size_t size)
+{
+	if (call == FAKE_IOCTL && size == sizeof(struct sysgenid_list_args))
+		((struct sysgenid_list_args *)answer)->count = 3;
+}
+
+static void endless(enum fake_call call, void *answer, size_t size)
+{
+	if (call == FAKE_IOCTL && size == sizeof(struct sysgenid_watcher))
+		memset(answer, 'x', size);
+}
+
+/* No program is led past its entries, or past a name. */
+START_TEST(list_watchers_of_a_liar)
+{
+	struct sysgenid_watcher w[2];
+	unsigned int count = 2;
+	uint64_t cursor = 0;
+
+	fake.outdated = 2;
+	fake.spoil = many;
+	ck_assert_int_eq(sysgenid_list_watchers(g, 0, &cursor, w, sizeof(*w),
+						&count, NULL),
+			 -EIO);
+	ck_assert_uint_eq(count, 2);
+	fake.outdated = 1;
+	fake.spoil = endless;
+	ck_assert_int_eq(sysgenid_list_watchers(g, 0, &cursor, w, sizeof(*w),
+						&count, NULL),
+			 0);
+	ck_assert_uint_eq(strlen(w[0].comm), sizeof(w[0].comm) - 1);
+}
+END_TEST
+
 START_TEST(info)
 {
 	struct {
@@ -424,6 +458,7 @@ int main(void)
 		wait_watchers,
 		list_watchers,
 		list_watchers_refuses,
+		list_watchers_of_a_liar,
 		info,
 		old_driver,
 		child,

@@ -96,6 +96,15 @@ void fake_start(void)
 	fake.on = true;
 }
 
+void fake_end(void)
+{
+	fake.on = false;
+	__real_munmap(fake.page, PAGE);
+	__real_munmap((char *)fake.record - PAGE, 2 * PAGE);
+	__real_close(counter_memory);
+	__real_close(hw_memory);
+}
+
 void fake_publish(void)
 {
 	fake.page->generation++;
@@ -134,6 +143,8 @@ static bool fails(enum fake_call call, bool hw)
 	if (fake.before)
 		fake.before(call);
 	fake.count[call]++;
+	if (fake.refuse && fake.refuse(call, &errno))
+		return true;
 	if (++fake.calls != fake.fail_at)
 		return false;
 	fake.failed = true;
@@ -141,6 +152,12 @@ static bool fails(enum fake_call call, bool hw)
 	fake.failed_call = call;
 	errno = fake.fail_errno;
 	return true;
+}
+
+static void answer(enum fake_call call, void *p, size_t size)
+{
+	if (fake.spoil)
+		fake.spoil(call, p, size);
 }
 
 static int error(int e)
@@ -252,6 +269,7 @@ int __wrap_fstatfs(int fd, struct statfs *fs)
 		return -1;
 	memset(fs, 0, sizeof(*fs));
 	fs->f_type = fake.file_system;
+	answer(FAKE_FSTATFS, fs, sizeof(*fs));
 	return 0;
 }
 
@@ -275,6 +293,7 @@ int __wrap_fcntl(int fd, int command, ...)
 	    lock->l_pid)
 		abort();
 	lock->l_type = fake.no_publisher ? F_UNLCK : F_WRLCK;
+	answer(FAKE_FCNTL, lock, sizeof(*lock));
 	return 0;
 }
 
@@ -292,9 +311,10 @@ int __wrap_fstat(int fd, struct stat *st)
 		st->st_mode = f->soft->mode;
 		st->st_uid = f->soft->uid;
 		st->st_size = (off_t)fake.file_size;
-		return 0;
+	} else {
+		st->st_mode = fake.not_char_device ? S_IFREG : S_IFCHR;
 	}
-	st->st_mode = fake.not_char_device ? S_IFREG : S_IFCHR;
+	answer(FAKE_FSTAT, st, sizeof(*st));
 	return 0;
 }
 
@@ -306,6 +326,7 @@ static int do_get(struct open_file *f, struct sysgenid_get_args *get)
 	get->confirmed = f->confirmed;
 	get->watchers = fake.watchers;
 	get->outdated = fake.outdated;
+	answer(FAKE_IOCTL, get, sizeof(*get));
 	return 0;
 }
 
@@ -323,6 +344,7 @@ static int do_wait(struct sysgenid_wait_args *wait)
 	fake.waited = *wait;
 	wait->current_generation = fake.page->generation;
 	wait->outdated = fake.outdated;
+	answer(FAKE_IOCTL, wait, sizeof(*wait));
 	if (wait->generation != fake.page->generation)
 		return error(ESTALE);
 	return fake.outdated ? error(ETIME) : 0;
@@ -357,11 +379,14 @@ static int do_list(struct sysgenid_list_args *list)
 		list->cursor++;
 		n++;
 	}
-	if (list->cursor == all)
+	if (list->cursor >= all)
 		list->cursor = 0;
 	list->count = n;
 	list->generation = fake.page->generation;
 	list->outdated = fake.outdated;
+	answer(FAKE_IOCTL, (void *)(uintptr_t)list->entries,
+	       (size_t)n * list->entry_size);
+	answer(FAKE_IOCTL, list, sizeof(*list));
 	return 0;
 }
 
@@ -380,6 +405,7 @@ static int do_trigger(struct open_file *f, struct sysgenid_trigger_args *trigger
 		f->confirmed = fake.page->generation;
 	}
 	trigger->generation = fake.page->generation;
+	answer(FAKE_IOCTL, trigger, sizeof(*trigger));
 	return 0;
 }
 
@@ -505,6 +531,7 @@ int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout)
 		}
 	}
 	fds->revents = POLLIN;
+	answer(FAKE_POLL, fds, sizeof(*fds));
 	return 1;
 }
 
@@ -513,6 +540,7 @@ ssize_t __wrap_write(int fd, const void *buf, size_t len)
 {
 	struct open_file *f = file(fd);
 	uint32_t generation;
+	ssize_t written;
 
 	if (!f)
 		return __real_write(fd, buf, len);
@@ -523,7 +551,11 @@ ssize_t __wrap_write(int fd, const void *buf, size_t len)
 	if (len != sizeof(generation))
 		return error(ENOBUFS);
 	memcpy(&generation, buf, sizeof(generation));
-	return do_confirm(f, generation, EINVAL) ? -1 : (ssize_t)len;
+	if (do_confirm(f, generation, EINVAL))
+		return -1;
+	written = (ssize_t)len;
+	answer(FAKE_WRITE, &written, 1);
+	return written;
 }
 
 int __wrap_close(int fd);

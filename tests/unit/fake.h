@@ -74,6 +74,11 @@ struct fake {
 	/* Called when poll would sleep; true: a signal came. */
 	bool (*asleep)(int timeout_ms);
 
+	/* For a kernel that lies: whether a call fails, and with what errno; */
+	bool (*refuse)(enum fake_call call, int *error);
+	/* what becomes of the answer of one that does not. */
+	void (*spoil)(enum fake_call call, void *answer, size_t size);
+
 	/* The call with this number (from 1) fails, if any. */
 	unsigned int fail_at;
 	int fail_errno;
@@ -93,6 +98,8 @@ extern struct fake fake;
 
 /* A current module, exact, at generation 5. */
 void fake_start(void);
+/* Gives back what fake_start() took, for who starts it very often. */
+void fake_end(void);
 void fake_publish(void);
 /* The state of the open file. */
 uint32_t fake_confirmed(int fd);
