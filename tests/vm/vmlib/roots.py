@@ -2,11 +2,13 @@
 """Build roots: a kernel's own suite with its compiler and headers, as a folder.
 
 A module must be built with the compiler its kernel was built with, which the
-headers bring along. One root serves all listed kernels of a suite.
+headers bring along. One root serves all listed kernels of a suite. Kernels that
+are built here have a root of their own in each suite.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from .kernels import Kernel, of_suite, retry_after_look_up, version
 from .limits import ToolError, run_tool
 
 TOOLS = ("make", "kmod", "sparse")
+KERNEL_TOOLS = ("bc", "bison", "cpio", "flex", "gcc", "libc6-dev", "libelf-dev", "libssl-dev", "lz4", "perl", "python3")
 MAKE_LIMIT = 900.0
 MARKER = "build-root"
 IN_ROOT = Path(__file__).with_name("in-root")
@@ -27,13 +30,17 @@ def root(kernel: Kernel) -> Path:
 
 
 def _root(kernel: Kernel) -> Path:
-    headers = sorted((f"linux-headers-{v.release}", v.headers_version) for v in map(version, of_suite(kernel.suite)))
+    headers: list[tuple[str, str]] = []
+    tools: tuple[str, ...] = TOOLS + KERNEL_TOOLS
+    if not kernel.fragments:
+        headers = sorted((f"linux-headers-{v.release}", v.headers_version) for v in map(version, of_suite(kernel.suite)))
+        tools = TOOLS
     names = [name for name, _ in headers]
 
     def make(to: Path) -> list[str]:
         cache.note(f"making the build root of {kernel.suite} (about a minute)")
         apt = Apt(kernel.suite)
-        packages = ",".join([*TOOLS, *names])
+        packages = ",".join([*tools, *names])
         options = [f"--aptopt={line}" for line in apt.options()]
         run_tool(
             [
@@ -67,11 +74,16 @@ def _root(kernel: Kernel) -> Path:
         symbols = [f"root/usr/src/{name}/Module.symvers" for name in names]
         return [MARKER, "root/usr/bin/make", *[s for s in symbols if (to / s).exists()]]
 
-    recipe: cache.Recipe = {"suite": kernel.suite, "headers": [list(h) for h in headers], "tools": TOOLS, "layout": 1}
+    recipe: cache.Recipe = {"suite": kernel.suite, "headers": [list(h) for h in headers], "tools": tools, "layout": 1}
     return cache.entry("root", recipe, make) / "root"
 
 
-def run_in_root(kernel: Kernel, work: Path, command: Sequence[str], limit: float, what: str) -> str:
-    """Run a command in the kernel's build root with work as /build; returns its output."""
+def run_in_root(
+    kernel: Kernel, work: Path, command: Sequence[str], limit: float, what: str, tree: Path | None = None
+) -> str:
+    """Run a command in the kernel's build root with work as /build, and tree as /build/linux; returns its output."""
     isolate = ["unshare", "--mount", "--propagation", "private", "--"]
-    return run_tool([*isolate, IN_ROOT, root(kernel), work, *command], limit, what)
+    if tree:
+        (work / "linux").mkdir()
+    with_tree = {**os.environ, "TREE": str(tree or "")}
+    return run_tool([*isolate, IN_ROOT, root(kernel), work, *command], limit, what, env=with_tree)

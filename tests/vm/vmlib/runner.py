@@ -20,14 +20,14 @@ from pathlib import Path
 from . import accel, cache, initramfs, repo
 from .booted import BootedStates
 from .children import Job, Outcome, run_jobs
-from .kernels import Kernel, all_kernels, get_kernel, image
+from .kernels import Kernel, all_kernels, built_kernels, get_kernel, image
 from .lab import save_logs
 from .limits import ToolError
 from .module import build_module
 from .roots import root
 from .testing import TESTS, Context, Skip, Test
 
-PREPARE_TIMEOUT = 1800.0
+PREPARE_TIMEOUT = 9000.0
 SHOWN_LINES = 60
 
 
@@ -44,11 +44,11 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def _load_tests() -> None:
+def load_tests() -> None:
     sys.path.insert(0, str(repo.VM))
     for path in sorted(repo.VM.glob("test_*.py")):
         importlib.import_module(path.stem)
-    known = {k.name for k in all_kernels()}
+    known = {k.name for k in all_kernels() + built_kernels()}
     for test in TESTS:
         unknown = set(test.kernels or ()) - known
         if unknown:
@@ -56,7 +56,7 @@ def _load_tests() -> None:
 
 
 def _select(options: argparse.Namespace) -> list[tuple[Test, Kernel]]:
-    kernels = [get_kernel(name) for name in options.kernel] if options.kernel else [*all_kernels()]
+    kernels = [get_kernel(name) for name in options.kernel] if options.kernel else [*all_kernels(), *built_kernels()]
     if options.quick and not options.kernel:
         kernels = kernels[:1]
     chosen = []
@@ -64,7 +64,7 @@ def _select(options: argparse.Namespace) -> list[tuple[Test, Kernel]]:
         for test in TESTS:
             if options.quick and not test.quick or test.full_only and not options.full:
                 continue
-            if test.kernels is not None and kernel.name not in test.kernels:
+            if kernel.name not in test.kernels if test.kernels else kernel.fragments:
                 continue
             if re.search(options.k, f"{test.name} [{kernel.name}]"):
                 chosen.append((test, kernel))
@@ -75,7 +75,7 @@ def _prepare(kernel: Kernel, folder: Path) -> tuple[str, str]:
     """Fetch and build all that the tests of a kernel share."""
     vmlinuz = image(kernel).vmlinuz
     root(kernel)
-    initrd = initramfs.build(build_module(kernel))
+    initrd = initramfs.build(None if image(kernel).has("SYSGENID") else build_module(kernel))
     print(f"{kernel.name} is {image(kernel).release}, by {accel.accelerator(vmlinuz, initrd)}")
     return "ok", ""
 
@@ -133,7 +133,7 @@ def _list(chosen: Iterable[tuple[Test, Kernel]]) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     options = _arguments(argv)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    _load_tests()
+    load_tests()
     try:
         chosen = _select(options)
     except ToolError as e:

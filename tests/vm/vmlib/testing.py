@@ -60,7 +60,7 @@ def vmtest(
 ) -> Callable[[Function], Function]:
     """Make a function of a test_*.py file a test.
 
-    kernels: "all", or names of kernels.list.
+    kernels: "all" of kernels.list, or names, also of built-kernels.list.
     quick: also part of --quick. full_only: only part of --full.
     timeout: seconds after which the test is killed and has failed.
     cpus: how many processors it keeps busy; the runner starts no more tests than there are.
