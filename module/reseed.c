@@ -7,6 +7,7 @@
  * and its ioctl is called with credentials of our own: the caller of a read(2)
  * may be anybody.
  */
+#include <linux/anon_inodes.h>
 #include <linux/capability.h>
 #include <linux/cred.h>
 #include <linux/err.h>
@@ -61,11 +62,27 @@ bool sysgenid_reseed_open(void)
 	return opened;
 }
 
+#ifdef MODULE
+static struct file *open_builtin(void)
+{
+	return NULL;
+}
+#else
+/* Built in, init runs before there is a /dev. But the device's code can be named. */
+static struct file *open_builtin(void)
+{
+	struct file *file = anon_inode_getfile("[urandom]", &urandom_fops, NULL, O_RDONLY);
+
+	return IS_ERR(file) ? NULL : file;
+}
+#endif
+
 int sysgenid_reseed_init(void)
 {
 	root_cred = prepare_kernel_cred(&init_task);
 	if (!root_cred)
 		return -ENOMEM;
+	urandom = open_builtin();
 	sysgenid_reseed_open();
 	if (!urandom)
 		pr_warn("cannot open " URANDOM " yet: trying again when root uses /dev/sysgenid\n");

@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from vmlib import Kernel, Timeout, build_module, cache, get_kernel, kernels, parallel, repo, runner, table, wait_until
+from vmlib import Kernel, Timeout, build_module, built, cache, get_kernel, kernels, parallel, repo, runner, table, wait_until
 from vmlib.apt import Apt
 from vmlib.children import Job, Outcome, run_jobs
 from vmlib.console import complaints
@@ -199,6 +199,16 @@ class ConsoleTest(Folder):
         ):
             self.assertEqual(len(self.look(f"fine\n{line}\nfine\n")), 1, line)
 
+    def test_a_race_counts_if_the_module_takes_part(self) -> None:
+        frame = "[    1.0] " + "=" * 66
+        head = "[    1.0] BUG: KCSAN: data-race in f / g"
+        ours = "[    1.0]  sysgenid_wake+0x1/0x2 [sysgenid]"
+        self.assertEqual(self.look("\n".join([frame, head, "f+0x1/0x2", frame, "fine"])), [])
+        self.assertEqual(self.look("\n".join([frame, head, "f+0x1/0x2", ours, frame])), [head])
+        self.assertEqual(self.look("\n".join([frame, head, "f+0x1/0x2"])), [head], "cut off: nobody knows")
+        bug = "[    1.0] BUG: KASAN: use-after-free in f"
+        self.assertEqual(self.look("\n".join([frame, head, frame, bug, frame])), [bug])
+
     def test_leaves_alone(self) -> None:
         self.assertEqual(self.look("[    1.0] Run /init as init process\n[    1.0] systemd-init: x\n"), [])
 
@@ -289,6 +299,13 @@ class KernelsTest(Folder):
     def test_words(self) -> None:
         with self.assertRaisesRegex(ToolError, "'some' is none of all, core"):
             Kernel("nemo", "sid", "image", "headers", "some")
+
+    def test_an_option_that_was_not_taken(self) -> None:
+        (self.folder / "Kconfig").write_text("config KNOWN\n\nmenuconfig MENU\n", "ascii")
+        (self.folder / ".config").write_text("CONFIG_MENU=y\n# CONFIG_KNOWN is not set\n", "ascii")
+        built.check_config(self.folder, "# text\nCONFIG_MENU=y\nCONFIG_FROM_ANOTHER_AGE=y\n")
+        with self.assertRaisesRegex(ToolError, "did not take: CONFIG_KNOWN=y$"):
+            built.check_config(self.folder, "CONFIG_MENU=y\nCONFIG_KNOWN=y\n")
 
     def test_dropped_suite(self) -> None:
         """That the archive has no such suite is something else than that the archive does not answer."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from . import cache
-from .apt import Apt
+from . import built, cache
+from .kernels import get_kernel
 from .limits import run_tool
 
-SUITE = "bookworm"
+KERNEL = "kasan"
 CHECKPATCH = ("checkpatch.pl", "spelling.txt", "const_structs.checkpatch")
 MEMORY_MODEL = ("linux-kernel.bell", "linux-kernel.cat", "linux-kernel.cfg", "linux-kernel.def", "lock.cat")
 
@@ -18,18 +18,12 @@ def _folder() -> Path:
     wanted = [f"scripts/{name}" for name in CHECKPATCH] + [f"tools/memory-model/{name}" for name in MEMORY_MODEL]
 
     def make(to: Path) -> list[str]:
-        apt = Apt(SUITE)
-        apt.update()
-        ((package, version),) = apt.depends("linux-source", r"linux-source-[0-9.]+")
-        deb = apt.download(package, version, to)
-        inner = f"./usr/src/{package}.tar.xz"
-        names = [f"{package}/{name}" for name in wanted]
-        script = 'set -o pipefail; dpkg-deb --fsys-tarfile "$1" | tar -xO "$2" | tar -xJ --strip-components=1 "${@:3}"'
-        run_tool(["bash", "-c", script, "unpack", deb, inner, *names], 300, f"unpacking {package}", cwd=to)
-        deb.unlink()
+        names = [f"*/{name}" for name in wanted]
+        command = ["tar", "-xJf", built.source(get_kernel(KERNEL)), "-C", to, "--strip-components=1", "--wildcards", *names]
+        run_tool(command, 300, "unpacking the kernel source")
         return wanted
 
-    return cache.entry("kernel-source", {"package": "linux-source", "suite": SUITE, "files": wanted}, make)
+    return cache.entry("kernel-source", {"package": "linux-source", "kernel": KERNEL, "files": wanted}, make)
 
 
 def checkpatch() -> Path:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The kernels of kernels.list: which version that is today, and its image.
+"""The kernels of kernels.list and built-kernels.list: which version that is today, and its image.
 
 A row names metapackages. They are looked up at most once a day and the answer
 is kept, for all kernels of a suite together; without a network the last answer
@@ -12,7 +12,7 @@ import functools
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -35,7 +35,7 @@ EXPECTATIONS = ("works", "works-if-there")
 
 @dataclass(frozen=True)
 class Kernel:
-    """A row of kernels.list, which says what the columns mean."""
+    """A row of kernels.list, which says what the columns mean, or, if it has fragments, of built-kernels.list."""
 
     name: str
     suite: str
@@ -43,6 +43,7 @@ class Kernel:
     headers: str
     tests: str = "all"
     expectation: str = "works"
+    fragments: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for value, known in ((self.tests, TESTS), (self.expectation, EXPECTATIONS)):
@@ -77,17 +78,30 @@ class Image:
         return re.search(rf"^CONFIG_{option}=[ym]$", text, re.MULTILINE) is not None
 
 
+def _rows(file: str) -> Iterator[list[str]]:
+    for row in (repo.VM / file).read_text("utf-8").splitlines():
+        if row.strip() and not row.startswith("#"):
+            yield row.split()
+
+
 @functools.cache
 def all_kernels() -> tuple[Kernel, ...]:
-    rows = (repo.VM / "kernels.list").read_text("utf-8").splitlines()
-    return tuple(Kernel(*row.split()) for row in rows if row.strip() and not row.startswith("#"))
+    """The distributions' kernels."""
+    return tuple(Kernel(*row) for row in _rows("kernels.list"))
+
+
+@functools.cache
+def built_kernels() -> tuple[Kernel, ...]:
+    """The kernels that are built here."""
+    rows = _rows("built-kernels.list")
+    return tuple(Kernel(name, suite, "linux-source", "", fragments=tuple(rest)) for name, suite, *rest in rows)
 
 
 def get_kernel(name: str) -> Kernel:
-    for kernel in all_kernels():
+    for kernel in all_kernels() + built_kernels():
         if kernel.name == name:
             return kernel
-    known = ", ".join(k.name for k in all_kernels())
+    known = ", ".join(k.name for k in all_kernels() + built_kernels())
     raise ToolError(f"no kernel {name} in kernels.list; there are {known}")
 
 
@@ -95,10 +109,30 @@ def of_suite(suite: str) -> list[Kernel]:
     return [k for k in all_kernels() if k.suite == suite]
 
 
-def _record(suite: str) -> Path:
-    path = cache.folder() / "resolved" / f"{suite}.json"
+def _record(name: str) -> Path:
+    path = cache.folder() / "resolved" / f"{name}.json"
     path.parent.mkdir(exist_ok=True)
     return path
+
+
+def looked_up(suite: str, name: str, look: Callable[[], T], complete: Callable[[T], bool] = bool) -> T:
+    """What look found, today or, if it cannot look, when it last could."""
+    record = _record(name)
+    with cache.locked(f"resolved-{suite}"):
+        answer: T | None = json.loads(record.read_text("utf-8")) if record.exists() else None
+        if answer is not None and not complete(answer):
+            answer = None
+        if answer is None or time.time() - record.stat().st_mtime > LOOK_AGAIN:
+            try:
+                answer = look()
+                aside = record.with_suffix(".new")
+                aside.write_text(json.dumps(answer, indent=1) + "\n", "utf-8")
+                aside.rename(record)
+            except (ToolError, Timeout) as e:
+                if answer is None:
+                    raise
+                cache.note(f"{name} could not be looked up, the last answer serves: {e}")
+    return answer
 
 
 def _look_up(suite: str) -> dict[str, dict[str, object]]:
@@ -125,22 +159,15 @@ def _look_up(suite: str) -> dict[str, dict[str, object]]:
 
 def version(kernel: Kernel) -> Version:
     """What the kernel is today."""
-    record = _record(kernel.suite)
-    with cache.locked(f"resolved-{kernel.suite}"):
-        rows: dict[str, dict[str, object]] = {}
-        if record.exists():
-            rows = json.loads(record.read_text("utf-8"))
-        complete = all(rows.get(k.name, {}).get("row") == [k.suite, k.image, k.headers] for k in of_suite(kernel.suite))
-        if not complete or time.time() - record.stat().st_mtime > LOOK_AGAIN:
-            try:
-                rows = _look_up(kernel.suite)
-                aside = record.with_suffix(".new")
-                aside.write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
-                aside.rename(record)
-            except (ToolError, Timeout) as e:
-                if not complete:
-                    raise
-                cache.note(f"{kernel.suite} could not be looked up, the last answer serves: {e}")
+    if kernel.fragments:
+        from . import built  # it needs roots, and they need this module
+
+        return built.version(kernel)
+
+    def complete(rows: dict[str, dict[str, object]]) -> bool:
+        return all(rows.get(k.name, {}).get("row") == [k.suite, k.image, k.headers] for k in of_suite(kernel.suite))
+
+    rows = looked_up(kernel.suite, kernel.suite, lambda: _look_up(kernel.suite), complete)
     row = rows[kernel.name]
     packages = tuple((str(n), str(v)) for n, v in row["image_packages"])  # type: ignore[attr-defined]
     return Version(str(row["release"]), packages, str(row["headers_version"]))
@@ -152,13 +179,15 @@ def retry_after_look_up(kernel: Kernel, use: Callable[[], T]) -> T:
         return use()
     except ToolError as e:
         cache.note(f"{kernel.name}: {str(e).splitlines()[0]}; looking up its version again")
-        _record(kernel.suite).unlink(missing_ok=True)
+        _record(f"source-{kernel.suite}" if kernel.fragments else kernel.suite).unlink(missing_ok=True)
         return use()
 
 
 def image(kernel: Kernel) -> Image:
     """The kernel's image, from the cache or the archive."""
-    return retry_after_look_up(kernel, lambda: _image(kernel))
+    from . import built  # as above
+
+    return retry_after_look_up(kernel, lambda: built.image(kernel) if kernel.fragments else _image(kernel))
 
 
 def _image(kernel: Kernel) -> Image:

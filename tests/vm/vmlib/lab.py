@@ -85,6 +85,11 @@ class Lab:
     def image(self) -> kernels.Image:
         return kernels.image(self.kernel)
 
+    @property
+    def builtin(self) -> bool:
+        """Whether the kernel has the module built in."""
+        return self.image.has("SYSGENID")
+
     def boot(
         self,
         guid: Guid | None = "auto",
@@ -108,9 +113,13 @@ class Lab:
         guid: "auto" is a random one, None a machine without vmgenid.
         module: put sysgenid.ko into the initramfs; patch: the one of tests/mutants by this name.
         uefi: boot what is signed there, not the kernel and initramfs as they are.
-        insmod: load it with these parameters ("" for none); any failure raises OSError.
+        insmod: load it with these parameters ("" for none); any failure raises OSError. Where it is built in, these go
+         to the kernel's command line.
         credit: make the guest's RNG ready.
         """
+        if self.builtin:
+            module, fresh = False, True
+            append = " ".join([append, *(f"sysgenid.{word}" for word in (insmod or "").split())])
         initrd = self.initrd(module, patch)
         machine = Machine(
             kernel=self.image.vmlinuz,
@@ -140,7 +149,7 @@ class Lab:
             vm.resume()
         if credit:
             vm.credit()
-        if insmod is not None:
+        if insmod is not None and not self.builtin:
             error = vm.insmod(insmod)
             if error:
                 raise OSError(error, f"insmod: {os.strerror(error)}: {vm.dmesg().splitlines()[-1:]}")

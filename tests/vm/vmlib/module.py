@@ -10,35 +10,28 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from . import cache, repo
-from .kernels import Kernel, version
+from . import built, cache, repo
+from .kernels import Kernel, image, version
 from .limits import ToolError, run_tool
 from .roots import run_in_root
 
 BUILD_LIMIT = 300.0
 KO = "sysgenid.ko"
-# What a build in the work tree may have left there.
-NOT_SOURCES = (".o", ".ko", ".cmd", ".mod", ".mod.c", ".symvers", ".order", ".d")
-
-
-def sources() -> list[Path]:
-    """The module's source files."""
-    files = [p for p in repo.MODULE.rglob("*") if p.is_file() and not p.name.endswith(NOT_SOURCES)]
-    return [p for p in files if not any(part.startswith(".") for part in p.relative_to(repo.MODULE).parts)]
 
 
 def _copy(to: Path) -> None:
-    for path in sources():
+    for path in repo.module_sources():
         target = to / path.relative_to(repo.TOP)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, target)
 
 
 def _make(kernel: Kernel, tree: Path, variables: list[str], what: str) -> str:
-    release = version(kernel).release
-    command = ["make", "-C", f"/lib/modules/{release}/build", "M=/build/module", "W=1", "KCFLAGS=-Werror"]
+    against = built.tree(kernel) if kernel.fragments else None
+    folder = "/build/linux" if against else f"/lib/modules/{version(kernel).release}/build"
+    command = ["make", "-C", folder, "M=/build/module", "W=1", "KCFLAGS=-Werror"]
     command += [f"SYSGENID_VERSION={repo.version()}", *variables, "modules"]
-    return run_in_root(kernel, tree, command, BUILD_LIMIT, what)
+    return run_in_root(kernel, tree, command, BUILD_LIMIT, what, against)
 
 
 def build_module(kernel: Kernel, patch: Path | None = None) -> Path:
@@ -46,7 +39,7 @@ def build_module(kernel: Kernel, patch: Path | None = None) -> Path:
     if not (repo.MODULE / "Kbuild").exists():
         raise ToolError("module/ has no Kbuild")
     recipe: cache.Recipe = {
-        "sources": cache.tree_hash(repo.MODULE, sources()),
+        "sources": cache.tree_hash(repo.MODULE, repo.module_sources()),
         "version": repo.version(),
         "release": version(kernel).release,
         "headers": version(kernel).headers_version,
@@ -65,8 +58,11 @@ def build_module(kernel: Kernel, patch: Path | None = None) -> Path:
                 run_tool(["patch", "-p1", *options, "-i", patch.resolve()], 30, f"patch {patch.name}", cwd=tree)
             except ToolError as e:
                 raise ToolError(f"{patch.name} does not apply to module/ any more\n{e}") from e
-        _make(kernel, tree, [], what)
-        shutil.move(tree / "module" / KO, to / KO)
+        # On such a kernel the module counts its lines; the notes say which counter is which line.
+        counts = image(kernel).has("GCOV_KERNEL")
+        _make(kernel, tree, ["GCOV_PROFILE=y"] if counts else [], what)
+        for path in [tree / "module" / KO, *(tree / "module").glob("*.gcno")]:
+            shutil.move(path, to / path.name)
         shutil.rmtree(tree)
         return [KO]
 

@@ -14,6 +14,15 @@ VM = TOP / "tests" / "vm"
 UNITS = VM / "units"
 LOGS = TOP / "build" / "vm-logs"
 
+# What a build in the work tree may have left beside the module's sources.
+_NOT_SOURCES = (".o", ".ko", ".cmd", ".mod", ".mod.c", ".symvers", ".order", ".d")
+
+
+def module_sources() -> list[Path]:
+    """The module's source files."""
+    files = [p for p in MODULE.rglob("*") if p.is_file() and not p.name.endswith(_NOT_SOURCES)]
+    return [p for p in files if not any(part.startswith(".") for part in p.relative_to(MODULE).parts)]
+
 
 def version() -> str:
     """The version, typed in one place only."""

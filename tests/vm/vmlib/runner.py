@@ -20,14 +20,14 @@ from pathlib import Path
 from . import accel, cache, initramfs, repo, table
 from .booted import BootedStates
 from .children import Job, Outcome, run_jobs
-from .kernels import Kernel, all_kernels, get_kernel, image
+from .kernels import Kernel, all_kernels, built_kernels, get_kernel, image
 from .lab import save_logs
 from .limits import ToolError, Unavailable
 from .module import build_module
 from .roots import root
 from .testing import TESTS, Context, Skip, Test
 
-PREPARE_TIMEOUT = 1800.0
+PREPARE_TIMEOUT = 9000.0
 SHOWN_LINES = 60
 
 
@@ -47,11 +47,11 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def _load_tests() -> None:
+def load_tests() -> None:
     sys.path.insert(0, str(repo.VM))
     for path in sorted(repo.VM.glob("test_*.py")):
         importlib.import_module(path.stem)
-    known = {k.name for k in all_kernels()}
+    known = {k.name for k in all_kernels() + built_kernels()}
     for test in TESTS:
         unknown = set(test.kernels or ()) - known
         if unknown:
@@ -59,7 +59,7 @@ def _load_tests() -> None:
 
 
 def select(options: argparse.Namespace) -> list[tuple[Test, Kernel]]:
-    kernels = [get_kernel(name) for name in options.kernel] if options.kernel else [*all_kernels()]
+    kernels = [get_kernel(name) for name in options.kernel] if options.kernel else [*all_kernels(), *built_kernels()]
     if options.quick and not options.kernel:
         kernels = kernels[:1]
     chosen = []
@@ -70,7 +70,7 @@ def select(options: argparse.Namespace) -> list[tuple[Test, Kernel]]:
                 continue
             if options.quick and not test.quick or test.full_only and not options.full:
                 continue
-            if test.kernels is not None and kernel.name not in test.kernels:
+            if kernel.name not in test.kernels if test.kernels else kernel.fragments:
                 continue
             if re.search(options.k, f"{test.name} [{kernel.name}]"):
                 chosen.append((test, kernel))
@@ -87,7 +87,7 @@ def _prepare(kernel: Kernel, folder: Path) -> tuple[str, str]:
             raise
         print(e)
         return "skip", str(e).splitlines()[0]
-    initrd = initramfs.build(build_module(kernel))
+    initrd = initramfs.build(None if image(kernel).has("SYSGENID") else build_module(kernel))
     print(f"{kernel.name} is {image(kernel).release}, by {accel.accelerator(vmlinuz, initrd)}")
     return "ok", ""
 
@@ -145,7 +145,7 @@ def _list(chosen: Iterable[tuple[Test, Kernel]]) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     options = arguments(argv)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    _load_tests()
+    load_tests()
     try:
         chosen = select(options)
     except ToolError as e:

@@ -68,7 +68,7 @@ def vmtest(
 ) -> Callable[[Function], Function]:
     """Make a function of a test_*.py file a test.
 
-    kernels: "all", or names of kernels.list.
+    kernels: "all" of kernels.list, or names, also of built-kernels.list.
     quick: also part of --quick. full_only: only part of --full.
     core: also runs on the kernels whose row in kernels.list says so.
     timeout: seconds after which the test is killed and has failed.
