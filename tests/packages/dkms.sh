@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # In a root with dkms and the headers of one kernel: what the package, and the source tree, do with this and with
-# stranger kernels. /build has the packages, and the tree in source/.
+# stranger kernels. /mnt has the packages, and the tree in source/.
 set -eu
 
 fail()
@@ -28,13 +28,13 @@ built()
 }
 
 kernel=$(basename /lib/modules/*)
-version=$(cat /build/source/VERSION)
+version=$(cat /mnt/source/VERSION)
 # Too old, and nothing is built; strange, and in front of the real one, which must get its module all the same.
 old=4.19.0-old strange=5.99.0-strange
 fake "$old"
 fake "$strange"
 
-cd /build
+cd /mnt
 dpkg -i sysgenid-common_*.deb sysgenid-dkms_*.deb >/tmp/log 2>&1 || fail "dpkg: $(cat /tmp/log)"
 cat /tmp/log
 for package in sysgenid-common sysgenid-dkms; do

@@ -9,9 +9,10 @@ usage: run.py [--full] [--write]
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,7 @@ from vmlib.limits import run_tool  # noqa: E402
 from vmlib.roots import bootstrap  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
+IN_OVERLAY = repo.VM / "vmlib" / "in-overlay"
 OLDEST = "bookworm"
 NEWER = ("trixie", "sid")
 DOCUMENT = TOP / "docs" / "packaging.md"
@@ -149,26 +151,32 @@ def built_on(folder: Path) -> datetime:
     return datetime.strptime(match[1], "%a, %d %b %Y %H:%M:%S %z")
 
 
+@contextlib.contextmanager
+def tmpfs() -> Iterator[Path]:
+    """An empty folder in memory."""
+    with tempfile.TemporaryDirectory(prefix="sysgenid-packages-") as name:
+        run_tool(["mount", "-t", "tmpfs", "tmpfs", name], 30, "a tmpfs")
+        try:
+            yield Path(name)
+        finally:
+            run_tool(["umount", "--lazy", name], 30, "the end of the tmpfs")
+
+
 def check_reproducible(suite: str) -> None:
     """Built again elsewhere, later, by somebody else and in another way, every package is the same to the bit."""
     first = debs(suite)
-    with tempfile.TemporaryDirectory(prefix="sysgenid-again-") as name:
-        work = Path(name)
-        run_tool(["mount", "-t", "tmpfs", "tmpfs", work], 30, "a tmpfs")
-        try:
-            library = work / "libfaketime.so.1"
-            library.write_bytes(faketime(suite).read_bytes())
-            environment = (
-                "LC_ALL=POSIX", "LANGUAGE=de", "TZ=AHEAD-14", "DEB_BUILD_OPTIONS=nocheck parallel=1",
-                f"LD_PRELOAD=/build/{library.name}", f"FAKETIME=+{LATER_DAYS}d", "NO_FAKE_STAT=1",
-            )  # fmt: skip
-            manner = Manner("a-folder-elsewhere-with-a-longer-name", 4321, "077", environment, backwards=True)
-            second = build(suite, work, manner=manner)
-            if (built_on(work) - built_on(first)).days < LATER_DAYS - 1:
-                raise Failure("the second build had the first one's clock")
-            hashes = [{p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in ps} for ps in (first.glob("*.deb"), second)]
-        finally:
-            run_tool(["umount", "--lazy", work], 30, "the end of the tmpfs")
+    with tmpfs() as work:
+        library = work / "libfaketime.so.1"
+        library.write_bytes(faketime(suite).read_bytes())
+        environment = (
+            "LC_ALL=POSIX", "LANGUAGE=de", "TZ=AHEAD-14", "DEB_BUILD_OPTIONS=nocheck parallel=1",
+            f"LD_PRELOAD=/build/{library.name}", f"FAKETIME=+{LATER_DAYS}d", "NO_FAKE_STAT=1",
+        )  # fmt: skip
+        manner = Manner("a-folder-elsewhere-with-a-longer-name", 4321, "077", environment, backwards=True)
+        second = build(suite, work, manner=manner)
+        if (built_on(work) - built_on(first)).days < LATER_DAYS - 1:
+            raise Failure("the second build had the first one's clock")
+        hashes = [{p.name: cache.file_hash(p) for p in ps} for ps in (first.glob("*.deb"), second)]
     different = sorted(n for n in {*hashes[0], *hashes[1]} if hashes[0].get(n) != hashes[1].get(n))
     if different or not hashes[0]:
         raise Failure(f"not the same: {', '.join(different)}")
@@ -187,16 +195,15 @@ def dkms_root(suite: str) -> Path:
 
 
 def check_dkms(suite: str) -> None:
-    with tempfile.TemporaryDirectory(prefix="sysgenid-dkms-") as name:
-        work = Path(name)
-        for deb in packages(suite):
-            (work / deb.name).write_bytes(deb.read_bytes())
-        copy(work / "source", sources())
-        script = work / "dkms.sh"
-        script.write_bytes((HERE / "dkms.sh").read_bytes())
-        isolate = ["unshare", "--mount", "--propagation", "private", "--net", "--"]
-        command = [*isolate, HERE / "in-copy", dkms_root(suite), work, "sh", "/build/dkms.sh"]
-        run_tool(["nice", *command], 600, "dkms.sh")
+    with tmpfs() as work:
+        shared = work / "files"
+        shared.mkdir()
+        for path in [*packages(suite), HERE / "dkms.sh"]:
+            shutil.copyfile(path, shared / path.name)
+        copy(shared / "source", sources())
+        isolate = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private", "--net", "--"]
+        command = [*isolate, IN_OVERLAY, dkms_root(suite), work, shared, "sh", "/mnt/dkms.sh"]
+        run_tool(["nice", *command], 900, "dkms.sh")
 
 
 def tests(full: bool) -> Iterator[tuple[str, Callable[[], None]]]:
