@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * PID 1 of a test VM: no shell, no services, only what the runner asks for.
+ * PID 1 of a test VM: no shell, no services, only what the runner asks for. In
+ * a distribution's system it is a service (agent.service), and sets up nothing.
  *
  * The runner talks to it over the second serial port. A request is one line,
  *
@@ -649,12 +650,8 @@ static void mount_one(const char *type, const char *target, bool needed)
 		die(target);
 }
 
-static void set_up(void)
+static void set_up_machine(void)
 {
-	struct termios raw;
-	sigset_t child;
-	FILE *f;
-
 	umask(022);
 	mount_one("proc", "/proc", true);
 	mount_one("sysfs", "/sys", true);
@@ -672,6 +669,13 @@ static void set_up(void)
 	setenv("PATH", "/bin", 1);
 	setenv("HOME", "/", 1);
 	unsetenv("TERM");
+}
+
+static void set_up(void)
+{
+	struct termios raw;
+	sigset_t child;
+	FILE *f;
 
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
@@ -703,6 +707,8 @@ int main(void)
 	static struct request r;
 	size_t have = 0;
 
+	if (getpid() == 1)
+		set_up_machine();
 	set_up();
 	/* Sequence number 0 is the greeting. */
 	reply_ok(&r, "ready");

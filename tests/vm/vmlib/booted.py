@@ -22,19 +22,22 @@ class BootedStates:
     """A folder of snapshots that the processes of one run share."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         folder.mkdir(exist_ok=True)
 
     def get(self, machine: Machine, boot: Callable[[Machine], VM]) -> State:
         """The snapshot of such a machine; boot makes the first."""
         machine = replace(machine, ram_file=False)
-        base = self._folder / cache.key({"machine": repr(machine)})
+        base = self.folder / cache.key({"machine": repr(machine)})
         path, record = base.with_suffix(".state"), base.with_suffix(".json")
         with cache.locked_file(base.with_suffix(".lock")):
             if not record.exists():
                 vm = boot(machine)
                 state = vm.snapshot(path)
                 vm.close()
+                if state.disk:
+                    state.disk.rename(base.with_suffix(".qcow2"))
                 record.write_text(json.dumps([str(state.guid) if state.guid else None, state.guid_address]), "ascii")
         guid, address = json.loads(record.read_text("ascii"))
-        return State(path, machine, uuid.UUID(guid) if guid else None, address)
+        disk = base.with_suffix(".qcow2") if machine.disk else None
+        return State(path, machine, uuid.UUID(guid) if guid else None, address, disk)

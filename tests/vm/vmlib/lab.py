@@ -19,14 +19,14 @@ import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from . import accel, initramfs, kernels, module, repo
+from . import accel, initramfs, kernels, module, repo, systems
 from .booted import BootedStates
 from .console import complaints
 from .control import GuestError
@@ -35,6 +35,9 @@ from .qemu import BOOT_LIMIT, CPU, VM, Guid, Machine, State, new_guid
 from .qmp import QmpError
 
 T = TypeVar("T")
+
+# A whole distribution boots in seconds, many more of them if the machine is busy.
+SYSTEM_LIMIT = 300.0
 
 
 def parallel(jobs: Sequence[Callable[[], T]], workers: int | None = None) -> list[T]:
@@ -138,6 +141,59 @@ class Lab:
             if error:
                 raise OSError(error, f"insmod: {os.strerror(error)}: {vm.dmesg().splitlines()[-1:]}")
         return vm
+
+    def boot_system(
+        self,
+        root: systems.Root | None = None,
+        guid: Guid | None = "auto",
+        *,
+        packages: Sequence[str] = (),
+        debs: Sequence[Path] = (),
+        files: Mapping[str, Path] | None = None,
+        release: str | None = None,
+        disk: Path | None = None,
+        network: bool = False,
+        memory: int = 512,
+        append: str = "",
+        fresh: bool = False,
+        limit: float = SYSTEM_LIMIT,
+    ) -> VM:
+        """A VM that has booted a whole distribution, all units started: a clone (with its GUID) of one that was booted
+        for another test, unless fresh.
+
+        root: the file system; without, the stock one of the kernel's suite.
+        packages, debs: also installed. files: also there, by their path in the guest.
+        release: which of the root's kernels; the first if it is not named.
+        disk: continue with the disk of a VM that has ended, of the same root.
+        network: a network card, with nothing but the VM behind it.
+        """
+        root = root or systems.stock(self.kernel)
+        if packages or debs:
+            root = root.installed(debs, packages)
+        vmlinuz, initrd = root.boot_files(release or root.releases()[0])
+        machine = Machine(
+            kernel=vmlinuz,
+            initrd=initrd,
+            accel=accel.accelerator(self.image.vmlinuz, self.initrd()),
+            memory=memory,
+            append=f"root=LABEL=root rw net.ifnames=0 {append}".strip(),
+            vmgenid=guid is not None,
+            disk=disk or root.image(self._booted.folder if self._booted else self.folder, files),
+            extra=systems.NETWORK if network else (),
+        )
+        chosen = new_guid() if guid == "auto" else guid
+
+        def really_boot(machine: Machine) -> VM:
+            vm = self._make(machine, chosen, None, "system")
+            vm.boot(limit)
+            vm.run("systemctl", "is-system-running", "--wait", limit=limit)
+            vm.find_guid()
+            return vm
+
+        if fresh or disk or not self._booted:
+            return really_boot(machine)
+        state = self._booted.get(machine, really_boot)
+        return self.clone(state, "same" if guid == "auto" else guid)
 
     def initrd(self, with_module: bool = True, patch: str | Path | None = None) -> Path:
         """The initramfs, with the module (a mutant, if patch names one)."""

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from .control import Control, GuestError, Reply
-from .limits import Timeout, wait_until
+from .limits import Timeout, run_tool, wait_until
 from .qmp import Qmp, QmpError
 
 P = ParamSpec("P")
@@ -68,6 +68,7 @@ class Machine:
     append: str = ""
     vmgenid: bool = True
     ram_file: bool = False
+    disk: Path | None = None
     extra: tuple[str, ...] = ()
 
 
@@ -92,6 +93,7 @@ class State:
     machine: Machine
     guid: uuid.UUID | None
     guid_address: int | None
+    disk: Path | None = None
 
     def discard(self) -> None:
         """Remove the file (a hundred megabytes) before the test ends; clones that have loaded it do not need it."""
@@ -114,6 +116,8 @@ class VM:
         self._memory: mmap.mmap | None = None
         self.started = time.monotonic()
         folder.mkdir(parents=True)
+        base = state.disk if state else machine.disk
+        self.disk = self._new_disk(base) if base else None
         mine, theirs = zip(socket.socketpair(), socket.socketpair(), strict=True)
         with (folder / "qemu.log").open("wb") as log, contextlib.ExitStack() as files:
             inherited = [s.fileno() for s in theirs]
@@ -155,7 +159,27 @@ class VM:
         argv += ["-chardev", f"socket,id=control,fd={control}", "-serial", "chardev:control"]
         if m.vmgenid:
             argv += ["-device", f"vmgenid,guid={self.guid}"]
+        if self.disk:
+            # Nothing of it needs to survive the host.
+            argv += ["-drive", f"if=none,id=disk,file={self.disk},format=qcow2,cache=unsafe"]
+            argv += ["-device", "virtio-blk-pci,drive=disk"]
         return argv + list(m.extra)
+
+    def _new_disk(self, base: Path) -> Path:
+        """A file of this VM's own for what it writes; the base, which others share, is only read."""
+        disk = self.folder / f"disk-{time.monotonic_ns()}.qcow2"
+        kind = "qcow2" if base.suffix == ".qcow2" else "raw"
+        run_tool(["qemu-img", "create", "-q", "-f", "qcow2", "-b", base, "-F", kind, disk], 30, "a disk for a guest")
+        return disk
+
+    def _freeze_disk(self) -> Path | None:
+        """Let the VM go on with a new file; the one that it wrote to until now does not change any more."""
+        frozen = self.disk
+        if frozen:
+            self.disk = self._new_disk(frozen)
+            change = {"device": "disk", "snapshot-file": str(self.disk), "format": "qcow2", "mode": "existing"}
+            self._guarded(self.qmp.execute, "blockdev-snapshot-sync", change)
+        return frozen
 
     # Life.
 
@@ -191,11 +215,14 @@ class VM:
     def snapshot(self, path: Path | None = None, live: bool = False, limit: float = SNAPSHOT_LIMIT) -> State:
         """Save the VM to a file; it is paused afterwards and can be resumed.
 
-        A live snapshot stops the vCPUs only at its very end, wherever they are then."""
+        A live snapshot stops the vCPUs only at its very end, wherever they are then; not with a disk."""
+        if live and self.disk:
+            raise ValueError("a live snapshot of a VM with a disk would not have the disk of its last moment")
         path = path or self.folder.parent / f"{self.name}-{time.monotonic_ns()}.state"
         address = self._guid_address
         if not live:
             self.pause()
+        disk = self._freeze_disk()
         self._guarded(self.qmp.execute, "migrate-set-parameters", {"max-bandwidth": 10**10, "downtime-limit": 1000})
         with path.open("wb") as file:
             self._guarded(self.qmp.send_file, "state", file.fileno())
@@ -208,7 +235,7 @@ class VM:
             return bool(status == "completed")
 
         wait_until(saved, limit, f"the snapshot of {self.name}", interval=0.002)
-        return State(path, self.machine, self.guid, address)
+        return State(path, self.machine, self.guid, address, disk)
 
     def close(self) -> None:
         """End it at once; harmless when it has ended."""

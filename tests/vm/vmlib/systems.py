@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: MIT
+"""Whole distributions: a kernel's own suite as it is installed, with systemd, udev, apt and dkms; a disk to boot it from.
+
+A root is made of layers, each a folder in the cache: the lowest is the stock
+system of the suite with the kernel and its headers, and each further one holds
+what a command changed that ran in the ones below, for example an installation.
+
+    stock = systems.stock(kernel)
+    root = stock.installed(debs)             # apt-get install ./*.deb
+    root = root.installed(packages=["nginx"])
+    disk = root.image(folder, files)         # and Lab.boot_system boots it
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import cache, guests, repo
+from .apt import ARCHITECTURE, Apt
+from .kernels import Kernel, retry_after_look_up, version
+from .limits import ToolError, run_tool
+
+# What a stock installation has, as far as it matters here; sparing enough to boot in seconds.
+PACKAGES = ("apt", "dbus", "dkms", "initramfs-tools", "kmod", "openssl", "procps", "systemd-sysv", "udev", "util-linux")
+STOCK_LIMIT = 1800.0
+CHANGE_LIMIT = 1200.0
+IMAGE_LIMIT = 300.0
+IMAGE_SIZE = "4G"
+LOG = "log"
+IN_OVERLAY = Path(__file__).with_name("in-overlay")
+DISK_IMAGE = Path(__file__).with_name("disk-image")
+ISOLATE = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private", "--")
+AGENT = repo.VM / "agent.service"
+# An installer gives each machine one.
+MACHINE_ID = "5ca1ab1e" * 4
+
+# The guest sees a card and a DHCP server, and reaches nothing.
+NETWORK = ("-netdev", "user,id=net,restrict=on", "-device", "virtio-net-pci,netdev=net")
+
+# Nothing starts in a root that is not booted.
+INSTALL = """
+set -e
+printf '#!/bin/sh\\nexit 101\\n' >/usr/sbin/policy-rc.d
+chmod 755 /usr/sbin/policy-rc.d
+cd /mnt
+apt-get install -q -y "$@" || { apt-get update -q && apt-get install -q -y "$@"; }
+rm /usr/sbin/policy-rc.d
+rm -rf /var/cache/apt/*.bin /var/cache/apt/archives/*.deb
+"""
+
+
+@dataclass(frozen=True)
+class Root:
+    """A file system of layers, the topmost first."""
+
+    kernel: Kernel
+    layers: tuple[Path, ...]
+
+    @property
+    def log(self) -> str:
+        """What the command of the topmost layer printed."""
+        return (self.layers[0] / LOG).read_text("utf-8")
+
+    @property
+    def changes(self) -> Path:
+        """The topmost layer: what it added or changed, and a 0:0 character device for what it removed."""
+        return _content(self.layers[0])
+
+    def find(self, path: str) -> Path | None:
+        """A file of the root, or None; folders on the way must not be links."""
+        for layer in self.layers:
+            found = _content(layer) / path
+            if os.path.lexists(found):
+                return None if _whiteout(found) else found
+        return None
+
+    def releases(self) -> list[str]:
+        """The kernels that are installed, by their module folders."""
+        found = set()
+        for layer in self.layers:
+            found |= {path.name for path in (_content(layer) / "usr/lib/modules").glob("*")}
+        return sorted(release for release in found if self.find(f"boot/initrd.img-{release}"))
+
+    def boot_files(self, release: str) -> tuple[Path, Path]:
+        """Kernel and initramfs."""
+        places = [f"boot/vmlinuz-{release}", f"usr/lib/modules/{release}/vmlinuz"]
+        kernel = next(filter(None, map(self.find, places)), None)
+        initrd = self.find(f"boot/initrd.img-{release}")
+        if not kernel or not initrd:
+            raise ToolError(f"kernel {release} is not installed in this root; there are {self.releases()}")
+        return kernel, initrd
+
+    def installed(self, debs: Sequence[Path] = (), packages: Sequence[str] = ()) -> Root:
+        """With these .debs, and packages of the archive; apt sees all in one command."""
+        names = [f"./{deb.name}" for deb in sorted(debs)]
+        return self.changed(INSTALL, *names, *packages, files={deb.name: deb for deb in debs})
+
+    def changed(self, script: str, *words: str, files: Mapping[str, Path] | None = None) -> Root:
+        """After a shell script, run in the root as root, with files in its /mnt."""
+        files = files or {}
+        recipe: cache.Recipe = {
+            "below": self.layers[0].name,
+            "script": script,
+            "words": list(words),
+            "files": {name: cache.file_hash(path) for name, path in files.items()},
+            "layout": 1,
+        }
+
+        def make(to: Path) -> list[str]:
+            shared = to / "files"
+            shared.mkdir()
+            for name, path in files.items():
+                shutil.copy2(path, shared / name)
+            lower = ":".join(str(_content(layer)) for layer in self.layers)
+            command = ["/bin/sh", "-c", script, "sh", *words]
+            output = run_tool([*ISOLATE, IN_OVERLAY, lower, to, shared, *command], CHANGE_LIMIT, f"a change of {self.kernel.suite}")
+            shutil.rmtree(shared)
+            (to / LOG).write_text(output, "utf-8")
+            return [LOG]
+
+        return Root(self.kernel, (cache.entry("layer", recipe, make), *self.layers))
+
+    def image(self, folder: Path, files: Mapping[str, Path] | None = None) -> Path:
+        """A disk image of it in this folder, made once, with the agent, the programs of tests/guest, and files by
+        their path in the guest."""
+        agent = {"usr/local/sbin/agent": guests.init(), "etc/systemd/system/agent.service": AGENT}
+        programs = {f"usr/local/bin/{name}": path for name, path in guests.programs().items() if name != "sysgenidctl"}
+        put = {**agent, **programs, **(files or {})}
+        recipe: cache.Recipe = {
+            "layer": self.layers[0].name,
+            "files": {name: cache.file_hash(path) for name, path in put.items()},
+        }
+        image = folder / f"{cache.key(recipe)}.img"
+        with cache.locked_file(image.with_suffix(".lock")), tempfile.TemporaryDirectory(dir=folder) as work:
+            if not image.exists():
+                top = Path(work)
+                top.chmod(0o755)
+                _lay_out(top, put)
+                lower = ":".join(str(path) for path in (top, *map(_content, self.layers)))
+                aside = image.with_suffix(".new")
+                run_tool([*ISOLATE, DISK_IMAGE, lower, aside, IMAGE_SIZE], IMAGE_LIMIT, "a disk image")
+                aside.rename(image)
+        return image
+
+
+def _content(layer: Path) -> Path:
+    return layer / "changes"
+
+
+def _whiteout(path: Path) -> bool:
+    info = path.lstat()
+    return stat.S_ISCHR(info.st_mode) and info.st_rdev == 0
+
+
+def _lay_out(top: Path, files: Mapping[str, Path]) -> None:
+    """The layer that makes a root a guest of ours."""
+    for name, source in files.items():
+        target = top / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+        target.chmod(0o755 if os.access(source, os.X_OK) else 0o644)
+    (top / "etc/machine-id").write_text(f"{MACHINE_ID}\n", "ascii")
+    (top / "etc/hostname").write_text("guest\n", "ascii")
+    wants = top / "etc/systemd/system/multi-user.target.wants"
+    wants.mkdir()
+    (wants / AGENT.name).symlink_to(f"../{AGENT.name}")
+    # A guest has no network, and apt takes long to read the lists. An opaque folder hides those below.
+    lists = top / "var/lib/apt/lists"
+    lists.mkdir(parents=True)
+    os.setxattr(lists, "trusted.overlay.opaque", b"y")
+
+
+def stock(kernel: Kernel) -> Root:
+    """The kernel's suite with this kernel, from the cache or newly made."""
+    return retry_after_look_up(kernel, lambda: _stock(kernel))
+
+
+def _stock(kernel: Kernel) -> Root:
+    today = version(kernel)
+    packages = [*PACKAGES, kernel.image, kernel.headers]
+
+    def make(to: Path) -> list[str]:
+        cache.note(f"making a root of {kernel.suite} with {kernel.image} (a minute or more)")
+        apt = Apt(kernel.suite)
+        output = run_tool(
+            [
+                "mmdebstrap",
+                "--mode=root",
+                "--variant=apt",
+                f"--architectures={ARCHITECTURE}",
+                f"--include={','.join(packages)}",
+                "--skip=cleanup/apt/lists",
+                "--dpkgopt=path-exclude=/usr/share/doc/*",
+                "--dpkgopt=path-exclude=/usr/share/man/*",
+                "--dpkgopt=path-exclude=/usr/share/locale/*",
+                # What is installed later is complete.
+                '--customize-hook=rm "$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap"',
+                *[f"--aptopt={line}" for line in apt.options()],
+                apt.base if apt.base != "experimental" else "sid",
+                to / "changes",
+                *apt.sources(),
+            ],
+            STOCK_LIMIT,
+            f"the root of {kernel.suite}",
+        )
+        (to / LOG).write_text(output, "utf-8")
+        return [LOG]
+
+    recipe: cache.Recipe = {
+        "suite": kernel.suite,
+        "packages": packages,
+        "release": today.release,
+        "image": [list(p) for p in today.image_packages],
+        "headers": today.headers_version,
+        "layout": 1,
+    }
+    root = Root(kernel, (cache.entry("system", recipe, make),))
+    if today.release not in root.releases():
+        raise ToolError(f"the archive has moved on: {kernel.suite} has {root.releases()}, not {today.release}")
+    return root
