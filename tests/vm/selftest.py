@@ -7,6 +7,7 @@ from __future__ import annotations
 import difflib
 import functools
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -25,6 +26,7 @@ from vmlib.control import Control, GuestError, encode
 from vmlib.initramfs import Newc
 from vmlib.limits import ToolError, run_tool
 from vmlib.qmp import Qmp, QmpError
+from vmlib.systems import Root
 
 
 class Folder(unittest.TestCase):
@@ -36,7 +38,9 @@ class Folder(unittest.TestCase):
         self.folder = Path(holder.name)
 
 
-class CacheTest(Folder):
+class OwnCache(Folder):
+    """A test with a cache of its own."""
+
     def setUp(self) -> None:
         super().setUp()
         before = os.environ.get("SYSGENID_CACHE")
@@ -48,6 +52,11 @@ class CacheTest(Folder):
                 os.environ["SYSGENID_CACHE"] = before
 
         self.addCleanup(restore)
+
+
+class CacheTest(OwnCache):
+    def setUp(self) -> None:
+        super().setUp()
         self.made = 0
 
     def make(self, to: Path) -> list[str]:
@@ -273,6 +282,51 @@ class KernelsTest(unittest.TestCase):
     def test_unknown(self) -> None:
         with self.assertRaisesRegex(ToolError, "no kernel nemo in kernels.list; there are .*bookworm-cloud"):
             get_kernel("nemo")
+
+
+class LayersTest(OwnCache):
+    def setUp(self) -> None:
+        super().setUp()
+        content = self.folder / "base" / "changes"
+        for name in ("bin", "dev", "mnt", "proc", "run", "sys", "tmp", "etc/gone", "etc/made-anew"):
+            (content / name).mkdir(parents=True)
+        for name in ("kept", "changed", "mode", "gone/file", "made-anew/file"):
+            (content / "etc" / name).write_text("stock", "ascii")
+        shutil.copy2("/bin/busybox", content / "bin")
+        for name in ("cat", "chmod", "cp", "mkdir", "rm", "sh", "touch"):
+            (content / "bin" / name).symlink_to("busybox")
+        self.base = Root(get_kernel("bookworm-cloud"), (self.folder / "base",))
+
+    def test_differences(self) -> None:
+        script = """
+            echo $1 >/etc/changed
+            touch /etc/kept
+            chmod 600 /etc/mode
+            rm -r /etc/gone /etc/made-anew
+            mkdir /etc/made-anew
+            cp /mnt/shared /etc/added
+            echo "said $(cat /mnt/shared)"
+        """
+        (self.folder / "file").write_text("shared", "ascii")
+        root = self.base.changed(script, "word", files={"shared": self.folder / "file"})
+        self.assertEqual(root.log, "said shared\n")
+        changes = ["added /etc/added", "changed /etc/changed", "changed /etc/mode"]
+        removed = ["removed /etc/gone", "removed /etc/made-anew/file"]
+        self.assertEqual(sorted(root.differences(self.base)), [*changes, *removed])
+        self.assertIsNone(root.find("etc/made-anew/file"))
+        self.assertIsNotNone(root.find("etc/made-anew"))
+        script = """
+            rm /etc/added
+            mkdir /etc/gone
+            for name in changed gone/file made-anew/file; do printf stock >/etc/$name; done
+            chmod 644 /etc/mode
+        """
+        undone = root.changed(script)
+        self.assertEqual(undone.differences(self.base), [])
+
+    def test_failure(self) -> None:
+        with self.assertRaisesRegex(ToolError, "(?s)exit status 3.*the reason"):
+            self.base.changed("echo the reason; exit 3")
 
 
 class MutantTest(Folder):

@@ -37,7 +37,7 @@ from .qmp import QmpError
 T = TypeVar("T")
 
 # A whole distribution boots in seconds, many more of them if the machine is busy.
-SYSTEM_LIMIT = 300.0
+SYSTEM_LIMIT = 900.0
 
 
 def parallel(jobs: Sequence[Callable[[], T]], workers: int | None = None) -> list[T]:

@@ -42,7 +42,7 @@ BOOT_LIMIT = 90.0
 CLONE_LIMIT = 30.0
 SNAPSHOT_LIMIT = 60.0
 REQUEST_LIMIT = 30.0
-RUN_LIMIT = 30.0
+RUN_LIMIT = 120.0
 
 # A child gets its parent's-death signal when the thread that started it ends, so one thread that lives as long as
 # the process starts them all.

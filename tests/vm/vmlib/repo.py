@@ -11,6 +11,7 @@ GUEST = TOP / "tests" / "guest"
 EXAMPLES = TOP / "examples"
 MUTANTS = TOP / "tests" / "mutants"
 VM = TOP / "tests" / "vm"
+UNITS = VM / "units"
 LOGS = TOP / "build" / "vm-logs"
 
 

@@ -21,10 +21,10 @@ MARKER = "build-root"
 IN_ROOT = Path(__file__).with_name("in-root")
 
 
-def bootstrap(apt: Apt, variant: str, packages: Sequence[str], to: Path) -> None:
-    """Install a suite's minimal system and the packages into the folder."""
+def bootstrap(apt: Apt, variant: str, packages: Sequence[str], to: Path, more: Sequence[str] = ()) -> str:
+    """Install a suite's minimal system and the packages into the folder; more are options. Returns the output."""
     options = [f"--aptopt={line}" for line in apt.options()]
-    run_tool(
+    return run_tool(
         [
             "mmdebstrap",
             "--mode=root",
@@ -35,12 +35,13 @@ def bootstrap(apt: Apt, variant: str, packages: Sequence[str], to: Path) -> None
             "--dpkgopt=path-exclude=/usr/share/man/*",
             "--dpkgopt=path-exclude=/usr/share/locale/*",
             *options,
+            *more,
             apt.base if apt.base != "experimental" else "sid",
             to,
             *apt.sources(),
         ],
         MAKE_LIMIT,
-        f"the build root of {apt.suite}",
+        f"the root of {apt.suite}",
     )
 
 

@@ -14,6 +14,7 @@ what a command changed that ran in the ones below, for example an installation.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -22,13 +23,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import cache, guests, repo
-from .apt import ARCHITECTURE, Apt
+from .apt import Apt
 from .kernels import Kernel, retry_after_look_up, version
 from .limits import ToolError, run_tool
+from .roots import bootstrap
 
 # What a stock installation has, as far as it matters here; sparing enough to boot in seconds.
 PACKAGES = ("apt", "dbus", "dkms", "initramfs-tools", "kmod", "openssl", "procps", "systemd-sysv", "udev", "util-linux")
-STOCK_LIMIT = 1800.0
 CHANGE_LIMIT = 1200.0
 IMAGE_LIMIT = 300.0
 IMAGE_SIZE = "4G"
@@ -36,7 +37,8 @@ LOG = "log"
 IN_OVERLAY = Path(__file__).with_name("in-overlay")
 DISK_IMAGE = Path(__file__).with_name("disk-image")
 ISOLATE = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private", "--")
-AGENT = repo.VM / "agent.service"
+AGENT = repo.UNITS / "agent.service"
+UNITS = "etc/systemd/system"
 # An installer gives each machine one.
 MACHINE_ID = "5ca1ab1e" * 4
 
@@ -67,18 +69,39 @@ class Root:
         """What the command of the topmost layer printed."""
         return (self.layers[0] / LOG).read_text("utf-8")
 
-    @property
-    def changes(self) -> Path:
-        """The topmost layer: what it added or changed, and a 0:0 character device for what it removed."""
-        return _content(self.layers[0])
-
     def find(self, path: str) -> Path | None:
         """A file of the root, or None; folders on the way must not be links."""
         for layer in self.layers:
-            found = _content(layer) / path
-            if os.path.lexists(found):
-                return None if _whiteout(found) else found
+            here, opaque = _content(layer), False
+            for part in Path(path).parts:
+                here /= part
+                if not os.path.lexists(here):
+                    break
+                if _whiteout(here):
+                    return None
+                opaque = opaque or _opaque(here)
+            else:
+                return here
+            if opaque:
+                return None
         return None
+
+    def differences(self, older: Root) -> list[str]:
+        """What is not as in an older root, of which this one has all layers: paths, and what became of them."""
+        names = set()
+        for top in (_content(layer) for layer in self.layers if layer not in older.layers):
+            for path in top.rglob("*"):
+                names.add(str(path.relative_to(top)))
+                if _opaque(path):
+                    for old in map(_content, older.layers):
+                        names |= {str(p.relative_to(old)) for p in (old / path.relative_to(top)).rglob("*")}
+        found = []
+        for name in sorted(names):
+            before, after = older.find(name), self.find(name)
+            if _shape(before) != _shape(after):
+                what = "added" if not before else "changed" if after else "removed"
+                found.append(f"{what} /{name}")
+        return found
 
     def releases(self) -> list[str]:
         """The kernels that are installed, by their module folders."""
@@ -103,24 +126,25 @@ class Root:
 
     def changed(self, script: str, *words: str, files: Mapping[str, Path] | None = None) -> Root:
         """After a shell script, run in the root as root, with files in its /mnt."""
-        files = files or {}
+        shared = files or {}
         recipe: cache.Recipe = {
             "below": self.layers[0].name,
             "script": script,
             "words": list(words),
-            "files": {name: cache.file_hash(path) for name, path in files.items()},
+            "files": {name: cache.file_hash(path) for name, path in shared.items()},
             "layout": 1,
         }
 
         def make(to: Path) -> list[str]:
-            shared = to / "files"
-            shared.mkdir()
-            for name, path in files.items():
-                shutil.copy2(path, shared / name)
+            mnt = to / "files"
+            mnt.mkdir()
+            for name, path in shared.items():
+                shutil.copy2(path, mnt / name)
             lower = ":".join(str(_content(layer)) for layer in self.layers)
             command = ["/bin/sh", "-c", script, "sh", *words]
-            output = run_tool([*ISOLATE, IN_OVERLAY, lower, to, shared, *command], CHANGE_LIMIT, f"a change of {self.kernel.suite}")
-            shutil.rmtree(shared)
+            what = f"a change of a root of {self.kernel.suite}"
+            output = run_tool([*ISOLATE, IN_OVERLAY, lower, to, mnt, *command], CHANGE_LIMIT, what)
+            shutil.rmtree(mnt)
             (to / LOG).write_text(output, "utf-8")
             return [LOG]
 
@@ -129,7 +153,7 @@ class Root:
     def image(self, folder: Path, files: Mapping[str, Path] | None = None) -> Path:
         """A disk image of it in this folder, made once, with the agent, the programs of tests/guest, and files by
         their path in the guest."""
-        agent = {"usr/local/sbin/agent": guests.init(), "etc/systemd/system/agent.service": AGENT}
+        agent = {"usr/local/sbin/agent": guests.init(), f"{UNITS}/{AGENT.name}": AGENT}
         programs = {f"usr/local/bin/{name}": path for name, path in guests.programs().items() if name != "sysgenidctl"}
         put = {**agent, **programs, **(files or {})}
         recipe: cache.Recipe = {
@@ -158,8 +182,21 @@ def _whiteout(path: Path) -> bool:
     return stat.S_ISCHR(info.st_mode) and info.st_rdev == 0
 
 
+def _opaque(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink() and "trusted.overlay.opaque" in os.listxattr(path)
+
+
+def _shape(path: Path | None) -> object:
+    """What makes a file what it is, but for its times."""
+    if not path:
+        return None
+    info = path.lstat()
+    content = os.readlink(path) if path.is_symlink() else cache.file_hash(path) if path.is_file() else None
+    return info.st_mode, info.st_uid, info.st_gid, content
+
+
 def _lay_out(top: Path, files: Mapping[str, Path]) -> None:
-    """The layer that makes a root a guest of ours."""
+    """The layer that makes a root a guest of ours; units in it are enabled."""
     for name, source in files.items():
         target = top / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -167,9 +204,12 @@ def _lay_out(top: Path, files: Mapping[str, Path]) -> None:
         target.chmod(0o755 if os.access(source, os.X_OK) else 0o644)
     (top / "etc/machine-id").write_text(f"{MACHINE_ID}\n", "ascii")
     (top / "etc/hostname").write_text("guest\n", "ascii")
-    wants = top / "etc/systemd/system/multi-user.target.wants"
-    wants.mkdir()
-    (wants / AGENT.name).symlink_to(f"../{AGENT.name}")
+    units = top / UNITS
+    for unit in [*units.glob("*.service")]:
+        for target in re.findall(r"^WantedBy=(\S+)$", unit.read_text("utf-8"), re.MULTILINE):
+            wants = units / f"{target}.wants"
+            wants.mkdir(exist_ok=True)
+            (wants / unit.name).symlink_to(f"../{unit.name}")
     # A guest has no network, and apt takes long to read the lists. An opaque folder hides those below.
     lists = top / "var/lib/apt/lists"
     lists.mkdir(parents=True)
@@ -187,28 +227,9 @@ def _stock(kernel: Kernel) -> Root:
 
     def make(to: Path) -> list[str]:
         cache.note(f"making a root of {kernel.suite} with {kernel.image} (a minute or more)")
-        apt = Apt(kernel.suite)
-        output = run_tool(
-            [
-                "mmdebstrap",
-                "--mode=root",
-                "--variant=apt",
-                f"--architectures={ARCHITECTURE}",
-                f"--include={','.join(packages)}",
-                "--skip=cleanup/apt/lists",
-                "--dpkgopt=path-exclude=/usr/share/doc/*",
-                "--dpkgopt=path-exclude=/usr/share/man/*",
-                "--dpkgopt=path-exclude=/usr/share/locale/*",
-                # What is installed later is complete.
-                '--customize-hook=rm "$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap"',
-                *[f"--aptopt={line}" for line in apt.options()],
-                apt.base if apt.base != "experimental" else "sid",
-                to / "changes",
-                *apt.sources(),
-            ],
-            STOCK_LIMIT,
-            f"the root of {kernel.suite}",
-        )
+        # What is installed later is complete, and finds its dependencies.
+        more = ['--customize-hook=rm "$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap"', "--skip=cleanup/apt/lists"]
+        output = bootstrap(Apt(kernel.suite), "apt", packages, to / "changes", more)
         (to / LOG).write_text(output, "utf-8")
         return [LOG]
 
