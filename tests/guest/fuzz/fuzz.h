@@ -160,7 +160,7 @@ uint64_t mixed(uint64_t a, uint64_t b);
 void make_program(struct random *r, struct program *p);
 void print_program(FILE *out, const struct program *p);
 bool read_program(const char *path, struct program *p);
-bool add_to_corpus(const struct program *p);
+void add_to_corpus(const struct program *p);
 
 /* memory.c */
 void memory_open(struct memory *m);

@@ -137,20 +137,24 @@ static void trace(void)
 			dprintf(kernel_log, "<4>fuzz: %s", line);
 }
 
-static void save(const struct program *p)
+/* By root, whoever found them. */
+static void save(void)
 {
+	static unsigned int saved;
 	char path[256];
 	FILE *out;
 
-	if (!options.save || shared->corpus_size <= shared->corpus_given)
-		return;
-	snprintf(path, sizeof(path), "%s/%llu-%llu", options.save, (unsigned long long)options.seed,
-		 (unsigned long long)shared->number);
-	out = fopen(path, "we");
-	if (!out)
-		wrong(NULL, "%s: %s", path, strerror(errno));
-	print_program(out, p);
-	fclose(out);
+	if (saved < shared->corpus_given)
+		saved = shared->corpus_given;
+	for (; options.save && saved < shared->corpus_size; saved++) {
+		snprintf(path, sizeof(path), "%s/%llu-%u", options.save, (unsigned long long)options.seed,
+			 saved);
+		out = fopen(path, "we");
+		if (!out)
+			wrong(NULL, "%s: %s", path, strerror(errno));
+		print_program(out, &shared->corpus[saved]);
+		fclose(out);
+	}
 }
 
 static void run_program(struct world *w, const struct program *p)
@@ -173,8 +177,8 @@ static void run_program(struct world *w, const struct program *p)
 	}
 	check_counts(w);
 	world_close(w);
-	if (kcov_end() && !options.exact && add_to_corpus(p))
-		save(p);
+	if (kcov_end() && !options.exact && !options.replay)
+		add_to_corpus(p);
 	check_nothing_is_left(w);
 	shared->programs++;
 }
@@ -321,6 +325,7 @@ static void supervise(uint64_t batch, uint64_t first, uint64_t end)
 			exit(1);
 		}
 	}
+	save();
 	if (WIFSIGNALED(status)) {
 		printf("wrong: killed by signal %d\n", WTERMSIG(status));
 		print_where();

@@ -158,12 +158,10 @@ void make_program(struct random *r, struct program *p)
 	}
 }
 
-bool add_to_corpus(const struct program *p)
+void add_to_corpus(const struct program *p)
 {
-	if (shared->corpus_size == MAX_PROGRAMS || !p->n)
-		return false;
-	shared->corpus[shared->corpus_size++] = *p;
-	return true;
+	if (shared->corpus_size < MAX_PROGRAMS && p->n)
+		shared->corpus[shared->corpus_size++] = *p;
 }
 
 void print_program(FILE *out, const struct program *p)
