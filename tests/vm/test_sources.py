@@ -120,7 +120,7 @@ def an_id_that_never_rests_holds_nobody(t: Context) -> None:
     finally:
         wild.set()
         changer.join()
-    assert generation(vm) > 10
+    assert generation(vm) > 1
     settled = generation(vm)
     vm.run("sleep", "0.5")
     assert generation(vm) == settled
