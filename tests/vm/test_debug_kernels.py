@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: MIT
+"""The module on kernels that are built to doubt: KASAN, lockdep, kmemleak and others in one, KCSAN in another.
+
+Complaints are found by the runner, as in every test. Here: which tests run there, besides; load and unload under
+traffic; leaks; and builds of the module with a bug in it that each of these nets must catch.
+"""
+
+import contextlib
+from collections.abc import Sequence
+
+import test_clones
+import test_limits
+import test_module
+import test_smoke
+import test_sources
+import test_storms
+import test_truth
+from vmlib import VM, Context, Deadline, GuestError, QmpError, Timeout, vmtest, wait_until
+from vmlib.console import complaints
+
+EVERY_RUN = ("kasan", "kcsan")
+# The kernel's own races are not reported as ours, see vmlib/console.py; with KASAN the first doubt is a panic.
+IN_FULL = ("kasan", "kcsan", "kasan-oldest", "kasan-newest")
+LEAKS = "/sys/kernel/debug/kmemleak"
+
+for function in (
+    test_module.conforms_on_two_cpus,
+    test_module.unload_is_refused_while_in_use,
+    test_smoke.same_guid_is_no_new_generation,
+    test_clones.every_client_learns,
+):
+    vmtest(EVERY_RUN, cpus=2, timeout=400)(function)
+
+for function in (
+    test_module.conforms,
+    test_module.conforms_to_32_bit_programs,
+    test_module.a_second_driver_of_the_name_is_an_error,
+    test_smoke.clone_is_a_new_generation,
+    test_smoke.generations_add_up,
+    test_smoke.no_device_no_module,
+    test_clones.chain_of_clones,
+    test_clones.only_half_of_the_id_changes,
+    test_clones.silent_change,
+    test_clones.software_only,
+    test_limits.a_user_who_stalls_is_seen,
+    test_limits.users_are_bounded,
+    test_sources.live_sources_are_named,
+    test_sources.without_urandom_a_generation_is_published_all_the_same,
+    test_storms.hundred_clones,
+    test_storms.storm_of_calls_for_a_minute_everywhere,
+    test_truth.calls_are_never_stale_on_two_cpus,
+    test_truth.exact_check_is_never_stale_on_two_cpus,
+):
+    vmtest(IN_FULL, cpus=2, timeout=1800, full_only=True)(function)
+
+
+def check_leaks(vm: VM) -> None:
+    """Nothing that was allocated has no pointer to it any more. An object is a leak if two scans find it so, and is
+    suspected only when it is some seconds old."""
+    if not vm.exists(LEAKS):
+        return
+    for _ in range(2):
+        vm.run("sleep", "6")
+        vm.run("sh", "-c", f"echo scan > {LEAKS}", limit=120)
+    found = vm.read(LEAKS)
+    assert not found, found
+
+
+def cycles(t: Context, count: int) -> None:
+    """Load and unload, while others use the device whenever it is there."""
+    vm = t.boot(smp=2)
+    vm.spawn("traffic", "traffic", "trigger")
+    script = f"""
+        i=0
+        while [ $i -lt {count} ]; do
+            insmod /sysgenid.ko || exit 1
+            until rmmod sysgenid 2>/dev/null; do :; done
+            i=$((i + 1))
+        done
+    """
+    result = vm.run("sh", "-c", script, limit=5 * count + 60)
+    assert result.ok, result
+    vm.wait_output("traffic", "^ready$")
+    vm.kill("traffic", 9)
+    vm.wait("traffic")
+    assert vm.insmod() == 0
+    assert vm.run("sysgenidctl", "get").out == "0\n"
+    assert vm.rmmod() == 0
+    check_leaks(vm)
+
+
+@vmtest(EVERY_RUN, cpus=2, timeout=600)
+def loads_and_unloads_under_traffic(t: Context) -> None:
+    cycles(t, 20)
+
+
+@vmtest(IN_FULL, cpus=2, timeout=3600, full_only=True)
+def two_hundred_loads_and_unloads_under_traffic(t: Context) -> None:
+    cycles(t, 200)
+
+
+@vmtest(EVERY_RUN, cpus=2, timeout=600)
+def storm_leaves_nothing(t: Context) -> None:
+    """A storm, in a clone too, and all that it took is given back."""
+    vm = t.boot(insmod="", smp=2)
+    state = vm.snapshot()
+    vm.close()
+    vm = t.clone(state)
+    result = vm.run("storm", "5", limit=180)
+    t.log(result.out)
+    assert result.ok, result.out
+    assert vm.rmmod() == 0
+    check_leaks(vm)
+
+
+@vmtest(EVERY_RUN, cpus=2, timeout=600)
+def twenty_clones_of_a_busy_guest(t: Context) -> None:
+    vm = t.boot(insmod="", smp=2)
+    vm.spawn("traffic", "traffic")
+    vm.wait_output("traffic", "^ready$", limit=60)
+    state = vm.snapshot()
+    vm.close()
+    def one() -> None:
+        with t.cloned(state) as clone:
+            assert test_smoke.generation(clone) == 1
+            clone.run("sleep", "0.3")
+            assert test_smoke.generation(clone) == 1
+
+    t.parallel([one] * 20)
+
+
+def planted(t: Context, patch: str, *commands: Sequence[str]) -> None:
+    """Use a module with a bug until the kernel complains; then it panics, or goes on."""
+    vm = t.boot(patch=patch, insmod="", smp=2)
+    deadline = Deadline(300, f"a complaint about {patch}")
+    with contextlib.suppress(GuestError, QmpError, Timeout):
+        while not complaints(vm.console) and deadline.left():
+            for command in commands:
+                vm.run(*command, limit=60)
+    wait_until(lambda: complaints(vm.console), deadline.left(), deadline.what)
+
+
+@vmtest("kasan", timeout=400, expect_complaint="KASAN: (slab-)?use-after-free in ")
+def use_after_free_is_caught(t: Context) -> None:
+    planted(t, "use-after-free.patch", ["conformance", "abi: "])
+
+
+@vmtest("kasan", timeout=400, expect_complaint="sleeping function called from invalid context")
+def sleep_in_atomic_is_caught(t: Context) -> None:
+    planted(t, "sleep-in-atomic.patch", ["conformance", "additions: list of a user"])
+
+
+@vmtest("kasan", timeout=400, expect_complaint="possible .* detected")
+def lock_inversion_is_caught(t: Context) -> None:
+    planted(t, "lock-inversion.patch", ["conformance", "additions: declare"])
+
+
+@vmtest("kcsan", cpus=2, timeout=400, expect_complaint="KCSAN: data-race in .*sysgenid")
+def race_is_caught(t: Context) -> None:
+    planted(t, "race.patch", ["storm", "2"])
+
+
+@vmtest("kasan", timeout=400)
+def leak_is_caught(t: Context) -> None:
+    vm = t.boot(patch="leak.patch", insmod="", smp=2)
+    for _ in range(10):
+        assert vm.run("sysgenidctl", "watchers").ok
+    try:
+        check_leaks(vm)
+    except AssertionError as e:
+        assert "unreferenced object" in str(e) and "sysgenid" in str(e), e
+    else:
+        raise AssertionError("the leak was not found")
