@@ -15,7 +15,7 @@ import fcntl
 import hashlib
 import json
 import os
-import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -83,10 +83,15 @@ def _intact(path: Path) -> bool:
         return False
 
 
+def _remove(path: Path) -> None:
+    """A tool that was killed may have left mounts of the host's own folders in there."""
+    subprocess.run(["rm", "-rf", "--one-file-system", path], stderr=subprocess.DEVNULL, check=False)
+
+
 def _discard(path: Path) -> None:
     aside = Path(tempfile.mkdtemp(dir=_aside()))
     path.rename(aside / "entry")
-    shutil.rmtree(aside, ignore_errors=True)
+    _remove(aside)
 
 
 def _aside() -> Path:
@@ -120,7 +125,7 @@ def entry(kind: str, made_from: Recipe, make: Callable[[Path], Iterable[str]]) -
             (fresh / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
             fresh.rename(path)
         finally:
-            shutil.rmtree(work, ignore_errors=True)
+            _remove(work)
     return path
 
 
@@ -142,7 +147,7 @@ def prune(days: float = KEEP_DAYS) -> list[str]:
                 if kind == "locks":
                     path.unlink()
                 elif kind == "tmp":
-                    shutil.rmtree(path, ignore_errors=True)
+                    _remove(path)
                 elif (path / MANIFEST).exists():
                     with locked(f"{kind}-{path.name}"):
                         _discard(path)

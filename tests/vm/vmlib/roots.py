@@ -31,6 +31,8 @@ def bootstrap(apt: Apt, variant: str, packages: Sequence[str], to: Path, more: S
     options = [f"--aptopt={line}" for line in apt.options()]
     return run_tool(
         [
+            # Its mounts go with it, also when it is killed.
+            *("unshare", "--mount", "--propagation", "private", "--"),
             "mmdebstrap",
             "--mode=root",
             f"--variant={variant}",
