@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A stock CTR-DRBG that is seeded by the kernel, and again when the generation
+ * has changed. It has no parent: a draw has to see the change itself, and the
+ * stock way, to ask the parent once in a while, is thousands of draws late.
+ *
+ * Bytes are handed out only if the generation is the one that they were drawn
+ * in, also at the end; else they are drawn again.
+ */
+#include <stdlib.h>
+
+#include <openssl/core_dispatch.h>
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/params.h>
+#include <openssl/rand.h>
+
+#include "drbg.h"
+
+struct drbg {
+	struct provider *provider;
+	EVP_RAND_CTX *stock;
+	CRYPTO_RWLOCK *lock;
+	/* NULL where there is no device: nothing is promised, nothing checked. */
+	struct handle *handle;
+	uint32_t seen;
+	/*
+	 * There is a device that cannot be asked. Then what is in our memory
+	 * is not relied upon: each draw begins with bytes of the kernel.
+	 */
+	bool blind;
+};
+
+/*
+ * All at once, though the stock generator would have it in pieces: else the
+ * first pieces would be from before a restore that comes between two.
+ */
+#define MAX_REQUEST ((size_t)1 << 30)
+
+static void *drbg_new(void *provctx, void *parent, const OSSL_DISPATCH *calls)
+{
+	struct drbg *d = calloc(1, sizeof(*d));
+
+	(void)parent;
+	(void)calls;
+	if (!d)
+		return NULL;
+	d->provider = provctx;
+	d->stock = EVP_RAND_CTX_new(d->provider->stock, NULL);
+	if (!d->stock) {
+		free(d);
+		return NULL;
+	}
+	return d;
+}
+
+static void drbg_free(void *vctx)
+{
+	struct drbg *d = vctx;
+
+	if (!d)
+		return;
+	EVP_RAND_CTX_free(d->stock);
+	handle_put(d->provider->handles, d->handle);
+	CRYPTO_THREAD_lock_free(d->lock);
+	free(d);
+}
+
+/* The generation that the bytes of the kernel drawn from now on are of. */
+static bool learn(struct drbg *d)
+{
+	struct handles *handles = d->provider->handles;
+	bool absent;
+
+	if (!d->handle) {
+		d->handle = handle_get(handles, &absent);
+		if (!d->handle) {
+			d->blind = !absent;
+			return true;
+		}
+	}
+	d->blind = !handle_read(handles, &d->handle, &d->seen);
+	return !d->blind || handle_await(d->handle, &d->seen);
+}
+
+static bool is_stale(const struct drbg *d)
+{
+	return d->handle && handle_changed(d->handle, d->seen);
+}
+
+/* Where the mapped check may be late, who asks the kernel is not. */
+static bool has_become_stale(struct drbg *d)
+{
+	uint32_t now;
+
+	if (!d->handle)
+		return false;
+	if (is_stale(d))
+		return true;
+	if (d->blind || handle_is_exact(d->handle))
+		return false;
+	if (handle_read(d->provider->handles, &d->handle, &now))
+		return now != d->seen;
+	/* In a child of a fork, for example, that cannot open the device. */
+	d->blind = true;
+	return true;
+}
+
+static bool renew(struct drbg *d)
+{
+	return learn(d) && EVP_RAND_reseed(d->stock, 0, NULL, 0, NULL, 0);
+}
+
+/* Properties say where OpenSSL was to look for us, not what we are to use. */
+static int set_stock_params(struct drbg *d, const OSSL_PARAM params[])
+{
+	OSSL_PARAM kept[16];
+	size_t n = 0;
+
+	if (!params)
+		return 1;
+	for (; params->key; params++) {
+		if (!OPENSSL_strcasecmp(params->key, OSSL_DRBG_PARAM_PROPERTIES))
+			continue;
+		if (n == sizeof(kept) / sizeof(kept[0]) - 1)
+			return 0;
+		kept[n++] = *params;
+	}
+	kept[n] = OSSL_PARAM_construct_end();
+	return n == 0 || EVP_RAND_CTX_set_params(d->stock, kept);
+}
+
+static int drbg_instantiate(void *vctx, unsigned int strength,
+			    int prediction_resistance,
+			    const unsigned char *pstr, size_t pstr_len,
+			    const OSSL_PARAM params[])
+{
+	struct drbg *d = vctx;
+
+	return set_stock_params(d, params) && learn(d) &&
+	       EVP_RAND_instantiate(d->stock, strength, prediction_resistance,
+				    pstr, pstr_len, NULL);
+}
+
+static int drbg_uninstantiate(void *vctx)
+{
+	struct drbg *d = vctx;
+
+	return EVP_RAND_uninstantiate(d->stock);
+}
+
+static int drbg_generate(void *vctx, unsigned char *out, size_t outlen,
+			 unsigned int strength, int prediction_resistance,
+			 const unsigned char *adin, size_t adin_len)
+{
+	struct drbg *d = vctx;
+
+	for (;;) {
+		if (is_stale(d) && !renew(d))
+			return 0;
+		if (!EVP_RAND_generate(d->stock, out, outlen, strength,
+				       prediction_resistance || d->blind, adin,
+				       adin_len))
+			return 0;
+		if (!has_become_stale(d))
+			return 1;
+		OPENSSL_cleanse(out, outlen);
+		if (!renew(d))
+			return 0;
+	}
+}
+
+static int drbg_reseed(void *vctx, int prediction_resistance,
+		       const unsigned char *ent, size_t ent_len,
+		       const unsigned char *adin, size_t adin_len)
+{
+	struct drbg *d = vctx;
+
+	return learn(d) && EVP_RAND_reseed(d->stock, prediction_resistance, ent,
+					   ent_len, adin, adin_len);
+}
+
+/* For a generator that has this one for its parent. */
+static size_t drbg_get_seed(void *vctx, unsigned char **seed, int entropy,
+			    size_t min_len, size_t max_len,
+			    int prediction_resistance,
+			    const unsigned char *adin, size_t adin_len)
+{
+	size_t len = entropy > 0 ? ((size_t)entropy + 7) / 8 : 0;
+	unsigned char *bytes;
+
+	if (len < min_len)
+		len = min_len;
+	if (len > max_len)
+		return 0;
+	bytes = OPENSSL_secure_malloc(len);
+	if (!bytes)
+		return 0;
+	if (!drbg_generate(vctx, bytes, len, 0, prediction_resistance, adin,
+			   adin_len)) {
+		OPENSSL_secure_clear_free(bytes, len);
+		return 0;
+	}
+	*seed = bytes;
+	return len;
+}
+
+static void drbg_clear_seed(void *vctx, unsigned char *seed, size_t len)
+{
+	(void)vctx;
+	OPENSSL_secure_clear_free(seed, len);
+}
+
+static int drbg_enable_locking(void *vctx)
+{
+	struct drbg *d = vctx;
+
+	if (!d->lock)
+		d->lock = CRYPTO_THREAD_lock_new();
+	return d->lock != NULL;
+}
+
+static int drbg_lock(void *vctx)
+{
+	struct drbg *d = vctx;
+
+	return !d->lock || CRYPTO_THREAD_write_lock(d->lock);
+}
+
+static void drbg_unlock(void *vctx)
+{
+	struct drbg *d = vctx;
+
+	if (d->lock)
+		CRYPTO_THREAD_unlock(d->lock);
+}
+
+static const OSSL_PARAM *drbg_gettable(void *vctx, void *provctx)
+{
+	struct provider *p = provctx;
+
+	(void)vctx;
+	return EVP_RAND_gettable_ctx_params(p->stock);
+}
+
+static const OSSL_PARAM *drbg_settable(void *vctx, void *provctx)
+{
+	struct provider *p = provctx;
+
+	(void)vctx;
+	return EVP_RAND_settable_ctx_params(p->stock);
+}
+
+static int drbg_get_params(void *vctx, OSSL_PARAM params[])
+{
+	struct drbg *d = vctx;
+	OSSL_PARAM *max = OSSL_PARAM_locate(params, OSSL_RAND_PARAM_MAX_REQUEST);
+
+	/* OpenSSL asks this, and this alone, before each draw. */
+	if (max && max == params && !params[1].key)
+		return OSSL_PARAM_set_size_t(max, MAX_REQUEST);
+	/* By this a child of ours finds that it has to reseed. */
+	if (OSSL_PARAM_locate(params, OSSL_DRBG_PARAM_RESEED_COUNTER) &&
+	    EVP_RAND_get_state(d->stock) == EVP_RAND_STATE_READY &&
+	    has_become_stale(d) && !renew(d))
+		return 0;
+	return EVP_RAND_CTX_get_params(d->stock, params) &&
+	       (!max || OSSL_PARAM_set_size_t(max, MAX_REQUEST));
+}
+
+static int drbg_set_params(void *vctx, const OSSL_PARAM params[])
+{
+	return set_stock_params(vctx, params);
+}
+
+static int drbg_verify_zeroization(void *vctx)
+{
+	struct drbg *d = vctx;
+
+	return EVP_RAND_verify_zeroization(d->stock);
+}
+
+#define F(number, function) { number, (void (*)(void))function }
+
+const OSSL_DISPATCH drbg_functions[] = {
+	F(OSSL_FUNC_RAND_NEWCTX, drbg_new),
+	F(OSSL_FUNC_RAND_FREECTX, drbg_free),
+	F(OSSL_FUNC_RAND_INSTANTIATE, drbg_instantiate),
+	F(OSSL_FUNC_RAND_UNINSTANTIATE, drbg_uninstantiate),
+	F(OSSL_FUNC_RAND_GENERATE, drbg_generate),
+	F(OSSL_FUNC_RAND_RESEED, drbg_reseed),
+	F(OSSL_FUNC_RAND_GET_SEED, drbg_get_seed),
+	F(OSSL_FUNC_RAND_CLEAR_SEED, drbg_clear_seed),
+	F(OSSL_FUNC_RAND_ENABLE_LOCKING, drbg_enable_locking),
+	F(OSSL_FUNC_RAND_LOCK, drbg_lock),
+	F(OSSL_FUNC_RAND_UNLOCK, drbg_unlock),
+	F(OSSL_FUNC_RAND_GETTABLE_CTX_PARAMS, drbg_gettable),
+	F(OSSL_FUNC_RAND_GET_CTX_PARAMS, drbg_get_params),
+	F(OSSL_FUNC_RAND_SETTABLE_CTX_PARAMS, drbg_settable),
+	F(OSSL_FUNC_RAND_SET_CTX_PARAMS, drbg_set_params),
+	F(OSSL_FUNC_RAND_VERIFY_ZEROIZATION, drbg_verify_zeroization),
+	{ 0, NULL },
+};
