@@ -21,6 +21,7 @@ static const struct command {
 	{ "watchers", cmd_watchers },
 	{ "doctor", cmd_doctor },
 	{ "publish", cmd_publish },
+	{ "openssl", cmd_openssl },
 };
 
 static const char help[] =
@@ -37,6 +38,8 @@ static const char help[] =
 	"  sysgenidctl watchers [--outdated]       list the programs that are waited for\n"
 	"  sysgenidctl doctor [UNIT...]            find out what is wrong, and what mends it\n"
 	"  sysgenidctl publish                     keep a page file, where no module can be loaded\n"
+	"  sysgenidctl openssl enable|disable|status\n"
+	"                                          have OpenSSL draw again at a new generation\n"
 	"  sysgenidctl --help | --version\n"
 	"\n"
 	"Each command takes --json too. Exit codes: 0 done, 1 failed, 2 wrong usage,\n"
