@@ -25,6 +25,9 @@ int cmd_watchers(int argc, char **argv);
 int cmd_publish(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_openssl(int argc, char **argv);
+int cmd_status(int argc, char **argv);
+int cmd_quiesce(int argc, char **argv);
+int cmd_resume(int argc, char **argv);
 
 /* complain.c: one line on stderr that says what to do; the exit code. */
 int complain(int error, const char *what);

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: MIT
+/* The gate: keeps what rules.c writes in the kernel, or the state in a file. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
+#include <nftables/libnftables.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "gate.h"
+#include "log.h"
+#include "rules.h"
+
+/* On a tmpfs: a reboot is no restore. */
+#ifndef STATE_FILE
+#define STATE_FILE "/run/sysgenid/overseer.state"
+#endif
+
+struct gate {
+	const struct config *config;
+	/* NULL: no gate, the file. */
+	struct nft_ctx *nft;
+	struct rules_options options;
+	int events;
+};
+
+/* All or nothing; @quiet where it is a question. */
+static bool run(struct gate *gate, const char *commands, bool quiet)
+{
+	int r = nft_run_cmd_from_buffer(gate->nft, commands);
+	const char *error = nft_ctx_get_error_buffer(gate->nft);
+
+	if (r && !quiet)
+		log_error("nftables: %.*s", (int)strcspn(error, "\n"), error);
+	return !r;
+}
+
+/* Of rules and, as a table of interfaces has to know them all, of these. */
+static int open_events(int protocol, unsigned int group)
+{
+	struct sockaddr_nl address = {
+		.nl_family = AF_NETLINK,
+		.nl_groups = 1u << (group - 1),
+	};
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
+			protocol);
+
+	if (fd >= 0 &&
+	    bind(fd, (struct sockaddr *)&address, sizeof(address))) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* What this kernel and this nftables can, found by asking for it. */
+static void find_options(struct gate *gate)
+{
+	const struct situation probe = { .state = HELD };
+
+	nft_ctx_set_dry_run(gate->nft, true);
+	for (int i = 3; i > 0; i--) {
+		struct rules_options options = { .egress = i & 1,
+						 .owner = i & 2 };
+		char *text = rules_text(gate->config, &probe, options);
+		bool works = text && run(gate, text, true);
+
+		free(text);
+		if (works) {
+			gate->options = options;
+			break;
+		}
+	}
+	nft_ctx_set_dry_run(gate->nft, false);
+	if (!gate->options.egress)
+		log_warning("this kernel has no netdev egress hook: packet sockets, those of a DHCP client for example, can send while the gate is closed");
+}
+
+struct gate *gate_new(const struct config *c)
+{
+	struct gate *gate = calloc(1, sizeof(*gate));
+
+	if (!gate)
+		return NULL;
+	gate->config = c;
+	gate->events = -1;
+	if (c->gate == GATE_NONE)
+		return gate;
+	gate->nft = nft_ctx_new(NFT_CTX_DEFAULT);
+	if (!gate->nft || nft_ctx_buffer_output(gate->nft) ||
+	    nft_ctx_buffer_error(gate->nft)) {
+		log_error("nftables cannot be used: %s", strerror(errno));
+		gate_free(gate);
+		return NULL;
+	}
+	gate->events = open_events(NETLINK_NETFILTER, NFNLGRP_NFTABLES);
+	if (gate->events < 0) {
+		log_error("netlink: %s", strerror(errno));
+		gate_free(gate);
+		return NULL;
+	}
+	find_options(gate);
+	return gate;
+}
+
+void gate_free(struct gate *gate)
+{
+	if (!gate)
+		return;
+	if (gate->nft)
+		nft_ctx_free(gate->nft);
+	if (gate->events >= 0)
+		close(gate->events);
+	free(gate);
+}
+
+static bool recall_from_file(struct situation *s)
+{
+	FILE *f = fopen(STATE_FILE, "re");
+	char name[16];
+	int until_resume;
+	bool ok;
+
+	if (!f)
+		return false;
+	ok = fscanf(f, "%15s %" SCNu32 " %d", name, &s->generation,
+		    &until_resume) == 3 &&
+	     state_from_name(name, &s->state);
+	s->until_resume = ok && until_resume;
+	fclose(f);
+	return ok;
+}
+
+static bool store_in_file(const struct situation *s)
+{
+	FILE *f = fopen(STATE_FILE ".new", "we");
+	bool ok;
+
+	if (!f) {
+		log_error(STATE_FILE ".new: %s", strerror(errno));
+		return false;
+	}
+	ok = fprintf(f, "%s %" PRIu32 " %d\n", state_name(s->state),
+		     s->generation, s->until_resume) > 0;
+	if (fclose(f) || !ok || rename(STATE_FILE ".new", STATE_FILE)) {
+		log_error(STATE_FILE ": %s", strerror(errno));
+		return false;
+	}
+	return true;
+}
+
+bool gate_recall(struct gate *gate, struct situation *s)
+{
+	if (!gate->nft)
+		return recall_from_file(s);
+	return run(gate, "list table inet " RULES_TABLE, true) &&
+	       rules_situation(nft_ctx_get_output_buffer(gate->nft), s);
+}
+
+bool gate_set(struct gate *gate, const struct situation *s)
+{
+	char *text;
+	bool ok;
+
+	if (!gate->nft)
+		return store_in_file(s);
+	text = rules_text(gate->config, s, gate->options);
+	ok = text && run(gate, text, false);
+	free(text);
+	return ok;
+}
+
+bool gate_remove(struct gate *gate)
+{
+	if (!gate->nft) {
+		unlink(STATE_FILE);
+		return true;
+	}
+	return gate_set(gate, NULL);
+}
+
+int gate_fd(const struct gate *gate)
+{
+	return gate->events;
+}
+
+/* As many chains as there are interfaces now, and all of them there. */
+static bool is_in_place(struct gate *gate, const struct situation *s)
+{
+	struct situation there;
+
+	return gate_recall(gate, &there) && there.state == s->state &&
+	       there.generation == s->generation &&
+	       (s->state == READY ||
+		(strstr(nft_ctx_get_output_buffer(gate->nft), "hook output") &&
+		 run(gate, "list table netdev " RULES_TABLE, true)));
+}
+
+void gate_check(struct gate *gate, const struct situation *s)
+{
+	char unused[8192];
+
+	/* What was lost (ENOBUFS) is no matter: what counts is what is there now. */
+	while (recv(gate->events, unused, sizeof(unused), 0) > 0 ||
+	       errno == ENOBUFS)
+		;
+	if (is_in_place(gate, s))
+		return;
+	if (s->state != READY)
+		log_warning("somebody took the gate away: closed it again");
+	gate_set(gate, s);
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Who is outdated: said in words, or sent a signal. A pid may have come to be
+ * another process's since it was noted, and a program may have handed its
+ * descriptor on; so a signal goes only to a process that started when the module
+ * says, and that has the device open now.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "watchers.h"
+
+#define BATCH 64
+
+typedef void each_fn(const struct sysgenid_watcher *w, void *arg);
+
+static void each_laggard(struct sysgenid *g, each_fn *call, void *arg)
+{
+	struct sysgenid_watcher list[BATCH];
+	uint64_t cursor = 0;
+
+	do {
+		unsigned int count = BATCH;
+		int r = sysgenid_list_watchers(g, 0,
+					       &cursor, list, sizeof(list[0]),
+					       &count, NULL);
+
+		if (r) {
+			log_error("the watchers cannot be listed: %s",
+				  strerror(-r));
+			return;
+		}
+		for (unsigned int i = 0; i < count; i++)
+			call(&list[i], arg);
+	} while (cursor);
+}
+
+struct description {
+	char *text;
+	size_t size, len;
+	unsigned int count, named;
+};
+
+static void describe(const struct sysgenid_watcher *w, void *arg)
+{
+	struct description *d = arg;
+	char one[64];
+	int n = snprintf(one, sizeof(one), "%s%.16s (%" PRId32 ")",
+			 d->count ? ", " : "", w->comm, w->pid);
+
+	d->count++;
+	/* Room for "and N more". */
+	if (d->len + (size_t)n + 24 >= d->size)
+		return;
+	memcpy(d->text + d->len, one, (size_t)n + 1);
+	d->len += (size_t)n;
+	d->named++;
+}
+
+unsigned int laggards_describe(struct sysgenid *g, char *text, size_t size)
+{
+	struct description d = { .text = text, .size = size };
+
+	text[0] = 0;
+	each_laggard(g, describe, &d);
+	if (d.named < d.count)
+		snprintf(text + d.len, size - d.len, " and %u more",
+			 d.count - d.named);
+	return d.count;
+}
+
+/* Field 22 of /proc/PID/stat, in clock ticks; the name before may hold anything. */
+static bool started_at(pid_t pid, uint64_t start_ns)
+{
+	uint64_t ticks, second = (uint64_t)sysconf(_SC_CLK_TCK);
+	char path[32], text[1024], *after;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (n <= 0)
+		return false;
+	text[n] = 0;
+	after = strrchr(text, ')');
+	if (!after ||
+	    sscanf(after,
+		   ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %" SCNu64,
+		   &ticks) != 1)
+		return false;
+	return start_ns / (1000000000 / second) == ticks;
+}
+
+static bool has_device_open(pid_t pid)
+{
+	struct stat device, st;
+	char path[32];
+	struct dirent *e;
+	bool found = false;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	d = opendir(path);
+	if (!d || stat(SYSGENID_DEVICE, &device)) {
+		if (d)
+			closedir(d);
+		return false;
+	}
+	while (!found && (e = readdir(d))) {
+		found = !fstatat(dirfd(d), e->d_name, &st, 0) &&
+			S_ISCHR(st.st_mode) && st.st_rdev == device.st_rdev;
+	}
+	closedir(d);
+	return found;
+}
+
+struct killing {
+	int signal;
+	unsigned int count;
+};
+
+static void kill_one(const struct sysgenid_watcher *w, void *arg)
+{
+	struct killing *k = arg;
+	int fd;
+
+	/* 1: without init there is no machine. */
+	if (w->pid <= 1 || w->pid == getpid())
+		return;
+	/* From here on the process cannot become another one. */
+	fd = (int)syscall(SYS_pidfd_open, w->pid, 0);
+	if (fd < 0)
+		return;
+	if (started_at(w->pid, w->start_time) && has_device_open(w->pid) &&
+	    !syscall(SYS_pidfd_send_signal, fd, k->signal, NULL, 0)) {
+		log_warning("sent signal %d to %.16s (%" PRId32 "), which has not adjusted",
+			    k->signal, w->comm, w->pid);
+		k->count++;
+	}
+	close(fd);
+}
+
+unsigned int laggards_kill(struct sysgenid *g, int signal)
+{
+	struct killing k = { .signal = signal };
+
+	each_laggard(g, kill_one, &k);
+	return k.count;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WATCHERS_H
+#define WATCHERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include <sysgenid.h>
+
+/*
+ * Waiting for the watchers of a generation, in a thread: the call sleeps.
+ * @r: what sysgenid_wait_watchers(3) returned.
+ */
+typedef void watchers_done_fn(void *user, int r, uint32_t outdated);
+
+struct watchers_wait;
+
+/* NULL: no memory, or no thread. */
+struct watchers_wait *watchers_wait(sd_event *event, uint32_t generation,
+				    uint64_t timeout, watchers_done_fn *done,
+				    void *user);
+/* done is not called any more; the thread ends by itself. */
+void watchers_cancel(struct watchers_wait *w);
+
+/* "NAME (PID), NAME (PID) and 3 more", of those outdated; how many. */
+unsigned int laggards_describe(struct sysgenid *g, char *text, size_t size);
+/* To each that can be told for sure; how many. */
+unsigned int laggards_kill(struct sysgenid *g, int signal);
+
+#endif /* WATCHERS_H */
