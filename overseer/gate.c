@@ -155,12 +155,21 @@ static bool store_in_file(const struct situation *s)
 	return true;
 }
 
+/* NULL if there is none. Once: the buffer is empty when it has been asked for. */
+static const char *list_table(struct gate *gate, const char *command)
+{
+	return run(gate, command, true) ? nft_ctx_get_output_buffer(gate->nft) :
+					  NULL;
+}
+
 bool gate_recall(struct gate *gate, struct situation *s)
 {
+	const char *listed;
+
 	if (!gate->nft)
 		return recall_from_file(s);
-	return run(gate, "list table inet " RULES_TABLE, true) &&
-	       rules_situation(nft_ctx_get_output_buffer(gate->nft), s);
+	listed = list_table(gate, "list table inet " RULES_TABLE);
+	return listed && rules_situation(listed, s);
 }
 
 bool gate_set(struct gate *gate, const struct situation *s)
@@ -190,16 +199,18 @@ int gate_fd(const struct gate *gate)
 	return gate->events;
 }
 
-/* As many chains as there are interfaces now, and all of them there. */
+/* With its state, and, but in READY, both of the places that are closed. */
 static bool is_in_place(struct gate *gate, const struct situation *s)
 {
+	const char *inet = list_table(gate, "list table inet " RULES_TABLE);
 	struct situation there;
 
-	return gate_recall(gate, &there) && there.state == s->state &&
-	       there.generation == s->generation &&
-	       (s->state == READY ||
-		(strstr(nft_ctx_get_output_buffer(gate->nft), "hook output") &&
-		 run(gate, "list table netdev " RULES_TABLE, true)));
+	if (!inet || !rules_situation(inet, &there) ||
+	    there.state != s->state || there.generation != s->generation)
+		return false;
+	return s->state == READY ||
+	       (strstr(inet, "hook output") &&
+		list_table(gate, "list table netdev " RULES_TABLE));
 }
 
 void gate_check(struct gate *gate, const struct situation *s)

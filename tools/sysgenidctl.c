@@ -22,11 +22,9 @@ static const struct command {
 	{ "doctor", cmd_doctor },
 	{ "publish", cmd_publish },
 	{ "openssl", cmd_openssl },
-#ifdef HAVE_OVERSEER
 	{ "status", cmd_status },
 	{ "quiesce", cmd_quiesce },
 	{ "resume", cmd_resume },
-#endif
 };
 
 static const char help[] =
@@ -43,13 +41,11 @@ static const char help[] =
 	"  sysgenidctl watchers [--outdated]       list the programs that are waited for\n"
 	"  sysgenidctl doctor [UNIT...]            find out what is wrong, and what mends it\n"
 	"  sysgenidctl publish                     keep a page file, where no module can be loaded\n"
-	"  sysgenidctl openssl enable|disable|status\n"
+	"  sysgenidctl openssl enable|disable|status [--config FILE]\n"
 	"                                          have OpenSSL draw again at a new generation\n"
-#ifdef HAVE_OVERSEER
 	"  sysgenidctl status                      say how far the overseer has come\n"
 	"  sysgenidctl quiesce [--until-resume]    make the machine ready for a snapshot\n"
 	"  sysgenidctl resume [--force]            let it go on\n"
-#endif
 	"  sysgenidctl --help | --version\n"
 	"\n"
 	"Each command takes --json too. Exit codes: 0 done, 1 failed, 2 wrong usage,\n"

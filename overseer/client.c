@@ -1,16 +1,26 @@
 // SPDX-License-Identifier: MIT
-/* sysgenidctl status, quiesce, resume: requests to sysgenid-overseer. */
+/*
+ * Behind "sysgenidctl status", "quiesce" and "resume": requests to
+ * sysgenid-overseer. Its name is the request.
+ */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <getopt.h>
 #include <json-c/json.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "sysgenidctl.h"
+/* Exit codes, those of sysgenidctl(8). */
+enum {
+	DONE = 0,
+	FAILED = 1,
+	USAGE = 2,
+	NOT_PERMITTED = 4,
+};
 
 #ifndef OVERSEER_SOCKET
 #define OVERSEER_SOCKET "/run/sysgenid/overseer.sock"
@@ -35,8 +45,15 @@ static int dial(void)
 
 static int complain_dial(int error)
 {
-	if (error != -ENOENT && error != -ECONNREFUSED)
-		return complain(error, OVERSEER_SOCKET);
+	if (error == -EACCES) {
+		fputs("sysgenidctl: not permitted; try it as root\n", stderr);
+		return NOT_PERMITTED;
+	}
+	if (error != -ENOENT && error != -ECONNREFUSED) {
+		fprintf(stderr, "sysgenidctl: " OVERSEER_SOCKET ": %s\n",
+			strerror(-error));
+		return FAILED;
+	}
 	fputs("sysgenidctl: the overseer does not run; try \"systemctl start sysgenid-overseer\"\n",
 	      stderr);
 	return FAILED;
@@ -76,7 +93,6 @@ static int print_answer(struct json_object *answer, bool json)
 	bool done = json_object_object_get_ex(answer, "ok", &ok) &&
 		    json_object_get_boolean(ok);
 	const char *about = text_of(answer, "about");
-	int r;
 
 	if (json)
 		puts(json_object_to_json_string_ext(answer,
@@ -87,8 +103,7 @@ static int print_answer(struct json_object *answer, bool json)
 		       about ? about : "");
 	else
 		fprintf(stderr, "sysgenidctl: %s\n", text_of(answer, "message"));
-	r = flush_output();
-	return r ? r : done ? DONE : FAILED;
+	return !fflush(stdout) && done ? DONE : FAILED;
 }
 
 static int request(const char *name, const char *flag, bool set, bool json)
@@ -115,7 +130,15 @@ static int request(const char *name, const char *flag, bool set, bool json)
 	return r;
 }
 
-/* @flag: the one option besides --json, or NULL. */
+/* The one option that each has, besides --json. */
+static const struct {
+	const char *request, *flag;
+} requests[] = {
+	{ "status", NULL },
+	{ "quiesce", "until-resume" },
+	{ "resume", "force" },
+};
+
 static int run(int argc, char **argv, const char *name, const char *flag)
 {
 	const struct option options[] = {
@@ -134,22 +157,21 @@ static int run(int argc, char **argv, const char *name, const char *flag)
 		else
 			return USAGE;
 	}
-	if (!no_operands(argc, argv))
+	if (optind < argc) {
+		fprintf(stderr, "sysgenidctl: %s: nobody knows \"%s\"\n", name,
+			argv[optind]);
 		return USAGE;
+	}
 	return request(name, flag, set, json);
 }
 
-int cmd_status(int argc, char **argv)
+int main(int argc, char **argv)
 {
-	return run(argc, argv, "status", NULL);
-}
-
-int cmd_quiesce(int argc, char **argv)
-{
-	return run(argc, argv, "quiesce", "until-resume");
-}
-
-int cmd_resume(int argc, char **argv)
-{
-	return run(argc, argv, "resume", "force");
+	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+		if (argc && !strcmp(argv[0], requests[i].request))
+			return run(argc, argv, requests[i].request,
+				   requests[i].flag);
+	}
+	fputs("use sysgenidctl status, quiesce or resume\n", stderr);
+	return USAGE;
 }

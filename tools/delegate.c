@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+/* Commands that come with other packages, as they need libraries that this tool does without. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sysgenidctl.h"
+
+/* The build says; by hand it may be left out. */
+#ifndef HELPERS
+#define HELPERS "/usr/lib/sysgenid"
+#endif
+
+static int delegate(const char *name, const char *program, const char *package,
+		    char **argv)
+{
+	argv[0] = (char *)(uintptr_t)name;
+	execv(program, argv);
+	if (errno != ENOENT)
+		return complain(-errno, program);
+	fprintf(stderr,
+		"sysgenidctl: %s: it is not installed; install the package %s\n",
+		name, package);
+	return FAILED;
+}
+
+int cmd_openssl(int argc, char **argv)
+{
+	(void)argc;
+	return delegate("openssl", HELPERS "/openssl-config",
+			"sysgenid-openssl-provider", argv);
+}
+
+static int overseer(const char *name, char **argv)
+{
+	return delegate(name, HELPERS "/overseer-client", "sysgenid-overseer",
+			argv);
+}
+
+int cmd_status(int argc, char **argv)
+{
+	(void)argc;
+	return overseer("status", argv);
+}
+
+int cmd_quiesce(int argc, char **argv)
+{
+	(void)argc;
+	return overseer("quiesce", argv);
+}
+
+int cmd_resume(int argc, char **argv)
+{
+	(void)argc;
+	return overseer("resume", argv);
+}
