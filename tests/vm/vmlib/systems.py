@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Whole distributions: a kernel's own suite as it is installed, with systemd, udev, apt and dkms; a disk to boot it from.
+"""Whole distributions: a kernel's own suite with systemd, udev, apt and dkms, and a disk to boot it from.
 
 A root is made of layers, each a folder in the cache: the lowest is the stock
 system of the suite with the kernel and its headers, and each further one holds
@@ -30,6 +30,8 @@ from .roots import bootstrap
 
 # What a stock installation has, as far as it matters here; sparing enough to boot in seconds.
 PACKAGES = ("apt", "dbus", "dkms", "initramfs-tools", "kmod", "openssl", "procps", "systemd-sysv", "udev", "util-linux")
+# The archive lists the metapackages of their kernels, and has lost the files.
+OLD_SUITES = ("bullseye",)
 CHANGE_LIMIT = 1200.0
 IMAGE_LIMIT = 300.0
 IMAGE_SIZE = "4G"
@@ -224,11 +226,15 @@ def stock(kernel: Kernel) -> Root:
 def _stock(kernel: Kernel) -> Root:
     today = version(kernel)
     packages = [*PACKAGES, kernel.image, kernel.headers]
+    if kernel.suite in OLD_SUITES:
+        packages = [*PACKAGES, f"linux-image-{today.release}", f"linux-headers-{today.release}"]
 
     def make(to: Path) -> list[str]:
         cache.note(f"making a root of {kernel.suite} with {kernel.image} (a minute or more)")
+        # All installers merge /usr, and mmdebstrap does so for those suites alone that cannot do without.
+        more = ["--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr"] if kernel.suite in OLD_SUITES else []
         # What is installed later is complete, and finds its dependencies.
-        more = ['--customize-hook=rm "$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap"', "--skip=cleanup/apt/lists"]
+        more += ['--customize-hook=rm "$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap"', "--skip=cleanup/apt/lists"]
         output = bootstrap(Apt(kernel.suite), "apt", packages, to / "changes", more)
         (to / LOG).write_text(output, "utf-8")
         return [LOG]
