@@ -129,9 +129,9 @@ def twenty_clones_of_a_busy_guest(t: Context) -> None:
     t.parallel([one] * 20)
 
 
-def planted(t: Context, patch: str, *commands: Sequence[str]) -> None:
+def planted(t: Context, patch: str, *commands: Sequence[str], append: str = "") -> None:
     """Use a module with a bug until the kernel complains; then it panics, or goes on."""
-    vm = t.boot(patch=patch, insmod="", smp=2)
+    vm = t.boot(patch=patch, insmod="", smp=2, append=append)
     deadline = Deadline(300, f"a complaint about {patch}")
     with contextlib.suppress(GuestError, QmpError, Timeout):
         while not complaints(vm.console) and deadline.left():
@@ -157,7 +157,8 @@ def lock_inversion_is_caught(t: Context) -> None:
 
 @vmtest("kcsan", cpus=2, timeout=400, expect_complaint="KCSAN: data-race in .*sysgenid")
 def race_is_caught(t: Context) -> None:
-    planted(t, "race.patch", ["storm", "2"])
+    # Looks at more accesses, and longer at each, than usual: only one is wrong.
+    planted(t, "race.patch", ["storm", "2"], append="kcsan.skip_watch=100 kcsan.udelay_task=500")
 
 
 @vmtest("kasan", timeout=400)
