@@ -25,7 +25,7 @@ BUILD_LIMIT = 1200.0
 # What packages are made from: changes elsewhere build nothing anew.
 PARTS = (
     "LICENSES", "NEWS", "VERSION", "data", "debian", "dkms.conf", "docs/hot-path.md", "docs/scaling.md",
-    "examples", "include", "lib", "man", "meson.build", "meson_options.txt", "module", "tests/install", "tests/unit",
+    "examples", "include", "lib", "man", "meson.build", "meson_options.txt", "module", "overseer", "providers", "tests/install", "tests/unit",
     "tools",
 )  # fmt: skip
 # Suites that cannot build the packages, and the one whose packages for all architectures they take.

@@ -23,7 +23,7 @@ BUILT = ("sysgenid", "sysgenid-dkms")
 ALL = (*BUILT, "sysgenid-kmod")
 PARTS = (
     "LICENSES", "NEWS", "README.md", "VERSION", "data", "dkms.conf", "docs", "examples", "include", "lib",
-    "man", "meson.build", "meson_options.txt", "module", "tests/install", "tests/unit", "tools",
+    "man", "meson.build", "meson_options.txt", "module", "overseer", "providers", "tests/install", "tests/unit", "tools",
 )  # fmt: skip
 BUILD_LIMIT = 600.0
 # The kernel that the dkms package is tried with.

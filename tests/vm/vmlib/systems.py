@@ -227,14 +227,13 @@ def _stock(kernel: Kernel) -> Root:
     today = version(kernel)
     packages = [*PACKAGES, kernel.image, kernel.headers]
     if kernel.suite in OLD_SUITES:
-        packages = [*PACKAGES, f"linux-image-{today.release}", f"linux-headers-{today.release}"]
+        # Debian's installer merges /usr, mmdebstrap only where a suite cannot do without.
+        packages = [*PACKAGES, "usrmerge", f"linux-image-{today.release}", f"linux-headers-{today.release}"]
 
     def make(to: Path) -> list[str]:
         cache.note(f"making a root of {kernel.suite} with {kernel.image} (a minute or more)")
-        # All installers merge /usr, and mmdebstrap does so for those suites alone that cannot do without.
-        more = ["--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr"] if kernel.suite in OLD_SUITES else []
         # What is installed later is complete, and finds its dependencies.
-        more += ['--customize-hook=rm "$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap"', "--skip=cleanup/apt/lists"]
+        more = ['--customize-hook=rm "$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap"', "--skip=cleanup/apt/lists"]
         output = bootstrap(Apt(kernel.suite), "apt", packages, to / "changes", more)
         (to / LOG).write_text(output, "utf-8")
         return [LOG]
