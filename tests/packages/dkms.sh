@@ -57,8 +57,8 @@ dpkg -P sysgenid-dkms sysgenid-common >/tmp/log 2>&1 || fail "purge: $(cat /tmp/
 left=$(find /lib/modules /var/lib/dkms /usr/src /etc /usr/lib/udev /usr/share \( -name '*sysgenid*' -o -path '*/updates' \))
 [ -z "$left" ] || fail "left behind: $left"
 
-cp -r source /root/sysgenid
-cd /root/sysgenid
+cp -r source /opt/sysgenid
+cd /opt/sysgenid
 dkms add . >/tmp/log 2>&1 || fail "dkms add .: $(cat /tmp/log)"
 dkms install "sysgenid/$version" -k "$kernel" >/tmp/log 2>&1 || fail "dkms install: $(cat /tmp/log)"
 built "$kernel" "$version"

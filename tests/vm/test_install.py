@@ -147,8 +147,8 @@ def upgrade(t: Context) -> None:
     vm.spawn("held", "ids")
     vm.wait_output("held", "^ready$", limit=60)
     for path in packages(t, NEWER):
-        vm.write(f"/root/{path.name}", path.read_bytes())
-    done = vm.run("sh", "-c", "apt-get install -q -y /root/*.deb", limit=1800)
+        vm.write(f"/opt/{path.name}", path.read_bytes())
+    done = vm.run("sh", "-c", "apt-get install -q -y /opt/*.deb", limit=1800)
     t.log(done.out)
     assert done.ok, done
     assert version(vm) == old
@@ -209,14 +209,14 @@ def readme(t: Context) -> None:
     commands = re.findall(r"^    (\S.*)$", section[1], re.MULTILINE)
     assert len(commands) >= 2 and "build-debs" in commands[0], commands
     vm = t.boot_system()
-    folder = f"/root/sysgenid/build/debs/{t.kernel.suite}"
-    vm.run("mkdir", "-p", folder, "/root/sysgenid/scripts")
-    vm.run("ln", "-s", "/bin/true", "/root/sysgenid/scripts/build-debs")
+    folder = f"/opt/sysgenid/build/debs/{t.kernel.suite}"
+    vm.run("mkdir", "-p", folder, "/opt/sysgenid/scripts")
+    vm.run("ln", "-s", "/bin/true", "/opt/sysgenid/scripts/build-debs")
     for path in packages(t):
         vm.write(f"{folder}/{path.name}", path.read_bytes())
     for command in commands:
         # A person says yes.
-        done = vm.run("bash", "-c", 'cd /root/sysgenid && yes | eval "$1"', "bash", command, limit=1800)
+        done = vm.run("bash", "-c", 'cd /opt/sysgenid && yes | eval "$1"', "bash", command, limit=1800)
         t.log(f"{command}\n{done.out}")
         assert done.ok, done
     vm.run("udevadm", "settle")
