@@ -138,6 +138,17 @@ def no_hardware_id(t: Context) -> None:
 
 
 @vmtest("bookworm-cloud", timeout=2400)
+def autopkgtest(t: Context) -> None:
+    """The package's own test, as Debian runs it on the installed packages."""
+    root = installed(t).installed(packages=["gcc", "libc6-dev", "pkgconf"])
+    ours = repo.TOP / "debian" / "tests"
+    vm = t.boot_system(root, files={f"opt/tests/{name}": ours / name for name in ("device", "sees.c")})
+    done = vm.run("/opt/tests/device", limit=600)
+    t.log(done.out)
+    assert done.ok, done
+
+
+@vmtest("bookworm-cloud", timeout=2400)
 @vmtest(("trixie-cloud", *RARELY, *MODULE_ALONE), full_only=True, timeout=3600)
 def upgrade(t: Context) -> None:
     """apt-get install of the next version, while a program has mapped the page of the old one."""
