@@ -161,7 +161,7 @@ def race_is_caught(t: Context) -> None:
     planted(t, "race.patch", ["storm", "2"], append="kcsan.skip_watch=100 kcsan.udelay_task=500")
 
 
-@vmtest("kasan", timeout=400)
+@vmtest("kasan", timeout=400, expect_complaint="kmemleak: .* new suspected memory leaks")
 def leak_is_caught(t: Context) -> None:
     vm = t.boot(patch="leak.patch", insmod="", smp=2)
     for _ in range(10):
