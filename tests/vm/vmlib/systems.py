@@ -29,7 +29,7 @@ from .limits import ToolError, run_tool
 from .roots import bootstrap
 
 # What a stock installation has, as far as it matters here; sparing enough to boot in seconds.
-PACKAGES = ("apt", "dbus", "dkms", "initramfs-tools", "kmod", "openssl", "procps", "systemd-sysv", "udev", "util-linux")
+PACKAGES = ("apt", "dbus", "dkms", "initramfs-tools", "kmod", "mount", "openssl", "procps", "systemd-sysv", "udev", "util-linux")
 # The archive lists the metapackages of their kernels, and has lost the files.
 OLD_SUITES = ("bullseye",)
 CHANGE_LIMIT = 1200.0
