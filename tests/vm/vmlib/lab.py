@@ -168,6 +168,7 @@ class Lab:
         network: bool = False,
         memory: int = 512,
         append: str = "",
+        extra: Sequence[str] = (),
         fresh: bool = False,
         limit: float = SYSTEM_LIMIT,
     ) -> VM:
@@ -192,7 +193,7 @@ class Lab:
             append=f"root=LABEL=root rw net.ifnames=0 {append}".strip(),
             vmgenid=guid is not None,
             disk=disk or root.image(self._booted.folder if self._booted else self.folder, files),
-            extra=systems.NETWORK if network else (),
+            extra=(*(systems.NETWORK if network else ()), *extra),
         )
         chosen = new_guid() if guid == "auto" else guid
 
