@@ -168,6 +168,7 @@ class Lab:
         network: bool = False,
         memory: int = 512,
         append: str = "",
+        extra: Sequence[str] = (),
         fresh: bool = False,
         limit: float = SYSTEM_LIMIT,
     ) -> VM:
@@ -178,7 +179,7 @@ class Lab:
         packages, debs: also installed. files: also there, by their path in the guest.
         release: which of the root's kernels; the first if it is not named.
         disk: continue with the disk of a VM that has ended, of the same root.
-        network: a network card, with nothing but the VM behind it.
+        network: a network card, with nothing but the VM behind it. extra: further options of QEMU.
         """
         root = root or systems.stock(self.kernel)
         if packages or debs:
@@ -192,7 +193,7 @@ class Lab:
             append=f"root=LABEL=root rw net.ifnames=0 {append}".strip(),
             vmgenid=guid is not None,
             disk=disk or root.image(self._booted.folder if self._booted else self.folder, files),
-            extra=systems.NETWORK if network else (),
+            extra=(*(systems.NETWORK if network else ()), *extra),
         )
         chosen = new_guid() if guid == "auto" else guid
 
