@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * Hooks and other programs. Each is the leader of a process group, so that what
- * it started ends with it.
+ * Hooks and other programs. A program is the leader of a process group, so that
+ * what it started ends with it. A hook needs rights that the overseer does
+ * without, so systemd runs it, as a unit of its own that ends with the overseer's.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -21,19 +24,21 @@
 
 /* Between SIGTERM and SIGKILL. */
 #define GRACE 2000000ull
+#define SECOND 1000000ull
 
+/* @patience: longer than its timeout where somebody else ends it then. */
 struct command {
 	char **argv;
-	uint64_t timeout;
+	uint64_t timeout, patience;
 };
 
 struct commands {
 	struct command *list;
 	size_t count, next;
-	char **environment;
 	sd_event *event;
 	sd_event_source *child, *timer;
 	pid_t pid;
+	uint64_t started;
 	bool late;
 	commands_done_fn *done;
 	void *user;
@@ -53,7 +58,6 @@ static void commands_free(struct commands *cs)
 	for (size_t i = 0; i < cs->count; i++)
 		free_strings(cs->list[i].argv);
 	free(cs->list);
-	free_strings(cs->environment);
 	free(cs);
 }
 
@@ -80,8 +84,8 @@ static char **copy_strings(const char *const *strings)
 	return copy;
 }
 
-bool commands_add(struct commands *cs, uint64_t timeout,
-		  const char *const argv[])
+static bool add(struct commands *cs, uint64_t timeout, uint64_t patience,
+		const char *const argv[])
 {
 	struct command *more = reallocarray(cs->list, cs->count + 1,
 					    sizeof(*more));
@@ -93,8 +97,43 @@ bool commands_add(struct commands *cs, uint64_t timeout,
 	copy = copy_strings(argv);
 	if (!copy)
 		return false;
-	more[cs->count++] = (struct command){ .argv = copy, .timeout = timeout };
+	more[cs->count++] = (struct command){ copy, timeout, patience };
 	return true;
+}
+
+bool commands_add(struct commands *cs, uint64_t timeout,
+		  const char *const argv[])
+{
+	return add(cs, timeout, timeout, argv);
+}
+
+/* The number makes the name of each unit a new one: the last may still be there. */
+static bool add_hook(struct commands *cs, uint64_t timeout, const char *folder,
+		     const char *name, const struct situation *s)
+{
+	static unsigned int number;
+	char unit[NAME_MAX + 64], path[PATH_MAX], limit[64];
+	char generation[64], state[64];
+	const char *const argv[] = {
+		"systemd-run", "--quiet", "--pipe", "--wait", "--collect",
+		"--service-type=exec", unit, limit,
+		/* Its processes get as long after SIGTERM. */
+		"--property=TimeoutStopSec=2",
+		"--property=BindsTo=" COMMANDS_UNIT,
+		"--property=After=" COMMANDS_UNIT, generation, state, "--",
+		path, NULL
+	};
+
+	snprintf(unit, sizeof(unit), "--unit=" COMMANDS_HOOK "%s-%d-%u", name,
+		 getpid(), number++);
+	snprintf(limit, sizeof(limit), "--property=RuntimeMaxSec=%" PRIu64,
+		 (uint64_t)(timeout / SECOND));
+	snprintf(generation, sizeof(generation),
+		 "--setenv=SYSGENID_GENERATION=%" PRIu32, s->generation);
+	snprintf(state, sizeof(state), "--setenv=SYSGENID_STATE=%s",
+		 state_name(s->state));
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	return add(cs, timeout, timeout + 5 * GRACE, argv);
 }
 
 static bool is_plain(const char *name)
@@ -118,7 +157,7 @@ static bool is_safe(int folder, const char *name, const char *path)
 }
 
 bool commands_add_folder(struct commands *cs, uint64_t timeout,
-			 const char *folder)
+			 const char *folder, const struct situation *s)
 {
 	struct dirent **names;
 	int n = scandir(folder, &names, NULL, alphasort), fd;
@@ -133,13 +172,12 @@ bool commands_add_folder(struct commands *cs, uint64_t timeout,
 	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	for (int i = 0; i < n; i++) {
 		char path[PATH_MAX];
-		const char *const argv[] = { path, NULL };
 
 		snprintf(path, sizeof(path), "%s/%s", folder,
 			 names[i]->d_name);
 		if (ok && fd >= 0 && is_plain(names[i]->d_name) &&
 		    is_safe(fd, names[i]->d_name, path))
-			ok = commands_add(cs, timeout, argv);
+			ok = add_hook(cs, timeout, folder, names[i]->d_name, s);
 		free(names[i]);
 	}
 	free(names);
@@ -159,19 +197,32 @@ static void finish(struct commands *cs, const char *failed)
 
 static void run_next(struct commands *cs);
 
+/* What a person calls it: a hook is the last word of the command that runs it. */
+static const char *name_of(const struct command *c)
+{
+	char **word = c->argv;
+
+	while (c->patience > c->timeout && word[1])
+		word++;
+	return *word;
+}
+
 static int on_exit_of_child(sd_event_source *source, const siginfo_t *info,
 			    void *user)
 {
 	struct commands *cs = user;
-	const char *name = cs->list[cs->next].argv[0];
+	const struct command *c = &cs->list[cs->next];
+	const char *name = name_of(c);
 	char failed[512];
+	uint64_t now;
 
 	(void)source;
+	sd_event_now(cs->event, CLOCK_MONOTONIC, &now);
 	kill(-cs->pid, SIGKILL);
 	cs->pid = 0;
 	cs->child = sd_event_source_unref(cs->child);
 	cs->timer = sd_event_source_disable_unref(cs->timer);
-	if (cs->late)
+	if (cs->late || (info->si_status && now - cs->started >= c->timeout))
 		snprintf(failed, sizeof(failed), "%s: not done in time", name);
 	else if (info->si_code != CLD_EXITED)
 		snprintf(failed, sizeof(failed), "%s: ended by signal %d", name,
@@ -219,7 +270,7 @@ static int start(struct commands *cs, const struct command *c)
 	/* What it says is for the journal, not for who asked. */
 	posix_spawn_file_actions_adddup2(&files, STDERR_FILENO, STDOUT_FILENO);
 	r = posix_spawnp(&cs->pid, c->argv[0], &files, &attributes, c->argv,
-			 cs->environment);
+			 environ);
 	posix_spawn_file_actions_destroy(&files);
 	posix_spawnattr_destroy(&attributes);
 	return r;
@@ -229,7 +280,6 @@ static void run_next(struct commands *cs)
 {
 	const struct command *c = &cs->list[cs->next];
 	char failed[512];
-	uint64_t now;
 	int r;
 
 	if (cs->next == cs->count) {
@@ -247,9 +297,9 @@ static void run_next(struct commands *cs)
 		finish(cs, failed);
 		return;
 	}
-	sd_event_now(cs->event, CLOCK_MONOTONIC, &now);
+	sd_event_now(cs->event, CLOCK_MONOTONIC, &cs->started);
 	sd_event_add_time(cs->event, &cs->timer, CLOCK_MONOTONIC,
-			  now + c->timeout, 0, on_deadline, cs);
+			  cs->started + c->patience, 0, on_deadline, cs);
 }
 
 static int on_begin(sd_event_source *source, void *user)
@@ -261,55 +311,14 @@ static int on_begin(sd_event_source *source, void *user)
 	return 0;
 }
 
-static bool set_variable(char **environment, const char *variable)
-{
-	size_t len = strcspn(variable, "=") + 1;
-	char *copy = strdup(variable);
-
-	if (!copy)
-		return false;
-	for (; *environment; environment++) {
-		if (!strncmp(*environment, variable, len)) {
-			free(*environment);
-			break;
-		}
-	}
-	*environment = copy;
-	return true;
-}
-
-static char **merge(const char *const *ours)
-{
-	size_t n = 0, m = 0;
-	char **merged, **all;
-
-	while (environ[n])
-		n++;
-	while (ours[m])
-		m++;
-	all = copy_strings((const char *const *)environ);
-	merged = all ? reallocarray(all, n + m + 1, sizeof(*all)) : NULL;
-	if (!merged) {
-		free_strings(all);
-		return NULL;
-	}
-	memset(merged + n, 0, (m + 1) * sizeof(*merged));
-	for (size_t i = 0; i < m; i++)
-		set_variable(merged, ours[i]);
-	return merged;
-}
-
 void commands_run(struct commands *cs, sd_event *event,
-		  const char *const *environment, commands_done_fn *done,
-		  void *user)
+		  commands_done_fn *done, void *user)
 {
 	cs->event = event;
 	cs->done = done;
 	cs->user = user;
-	cs->environment = merge(environment);
 	/* From the loop, so that done is never called before this returns. */
-	if (!cs->environment ||
-	    sd_event_add_defer(event, &cs->child, on_begin, cs) < 0)
+	if (sd_event_add_defer(event, &cs->child, on_begin, cs) < 0)
 		abort();
 }
 

@@ -6,6 +6,11 @@
 #include <systemd/sd-event.h>
 
 #include "config.h"
+#include "state.h"
+
+#define COMMANDS_UNIT "sysgenid-overseer.service"
+/* How the units of hooks begin. */
+#define COMMANDS_HOOK "sysgenid-hook-"
 
 /* Programs that are run one after the other, each with a deadline. */
 struct commands;
@@ -19,19 +24,16 @@ bool commands_add(struct commands *cs, uint64_t timeout,
 		  const char *const argv[]);
 /*
  * The executables of a folder, in the order of their names, as run-parts(8)
- * takes them. A folder that is not there has none. False after a complaint.
+ * takes them, told of the situation. A folder that is not there has none. False
+ * after a complaint.
  */
 bool commands_add_folder(struct commands *cs, uint64_t timeout,
-			 const char *folder);
+			 const char *folder, const struct situation *s);
 
-/*
- * Stops at the first that fails. @environment: NULL-terminated, replaces
- * variables of the same names. Takes @cs over, which is gone when done is called.
- */
-void commands_run(struct commands *cs, sd_event *event,
-		  const char *const *environment, commands_done_fn *done,
+/* Stops at the first that fails. Takes @cs over, which is gone when done is called. */
+void commands_run(struct commands *cs, sd_event *event, commands_done_fn *done,
 		  void *user);
-/* Kills what runs; done is not called any more. */
+/* Kills what runs, but hooks, which are systemd's; done is not called any more. */
 void commands_cancel(struct commands *cs);
 
 #endif /* COMMANDS_H */

@@ -6,10 +6,12 @@
 #include <inttypes.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <nftables/libnftables.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -22,12 +24,16 @@
 #define STATE_FILE "/run/sysgenid/overseer.state"
 #endif
 
+/* An interface may go between the look at them and the transaction. */
+#define TRIES 5
+
 struct gate {
 	const struct config *config;
 	/* NULL: no gate, the file. */
 	struct nft_ctx *nft;
 	struct rules_options options;
-	int events;
+	/* Changes of rules, changes of interfaces, and an epoll of both. */
+	int rules, links, events;
 };
 
 /* All or nothing; @quiet where it is a question. */
@@ -41,8 +47,7 @@ static bool run(struct gate *gate, const char *commands, bool quiet)
 	return !r;
 }
 
-/* Of rules and, as a table of interfaces has to know them all, of these. */
-static int open_events(int protocol, unsigned int group)
+static int subscribe(int protocol, unsigned int group)
 {
 	struct sockaddr_nl address = {
 		.nl_family = AF_NETLINK,
@@ -59,24 +64,34 @@ static int open_events(int protocol, unsigned int group)
 	return fd;
 }
 
+static bool open_events(struct gate *gate)
+{
+	struct epoll_event readable = { .events = EPOLLIN };
+
+	gate->rules = subscribe(NETLINK_NETFILTER, NFNLGRP_NFTABLES);
+	gate->links = subscribe(NETLINK_ROUTE, RTNLGRP_LINK);
+	gate->events = epoll_create1(EPOLL_CLOEXEC);
+	return gate->rules >= 0 && gate->links >= 0 && gate->events >= 0 &&
+	       !epoll_ctl(gate->events, EPOLL_CTL_ADD, gate->rules,
+			  &readable) &&
+	       !epoll_ctl(gate->events, EPOLL_CTL_ADD, gate->links, &readable);
+}
+
 /* What this kernel and this nftables can, found by asking for it. */
 static void find_options(struct gate *gate)
 {
-	const struct situation probe = { .state = HELD };
-
 	nft_ctx_set_dry_run(gate->nft, true);
-	for (int i = 3; i > 0; i--) {
-		struct rules_options options = { .egress = i & 1,
-						 .owner = i & 2 };
-		char *text = rules_text(gate->config, &probe, options);
-		bool works = text && run(gate, text, true);
-
-		free(text);
-		if (works) {
-			gate->options = options;
-			break;
-		}
-	}
+	gate->options.egress = run(
+		gate,
+		"table netdev " RULES_TABLE "-probe {\n"
+		"chain egress {\n"
+		"type filter hook egress device \"lo\" priority 0;\n"
+		"}\n}\n",
+		true);
+	gate->options.owner = run(gate,
+				  "table inet " RULES_TABLE " {\n"
+				  "flags owner, persist;\n}\n",
+				  true);
 	nft_ctx_set_dry_run(gate->nft, false);
 	if (!gate->options.egress)
 		log_warning("this kernel has no netdev egress hook: packet sockets, those of a DHCP client for example, can send while the gate is closed");
@@ -89,7 +104,7 @@ struct gate *gate_new(const struct config *c)
 	if (!gate)
 		return NULL;
 	gate->config = c;
-	gate->events = -1;
+	gate->rules = gate->links = gate->events = -1;
 	if (c->gate == GATE_NONE)
 		return gate;
 	gate->nft = nft_ctx_new(NFT_CTX_DEFAULT);
@@ -99,8 +114,9 @@ struct gate *gate_new(const struct config *c)
 		gate_free(gate);
 		return NULL;
 	}
-	gate->events = open_events(NETLINK_NETFILTER, NFNLGRP_NFTABLES);
-	if (gate->events < 0) {
+	/* As rules.c writes them. */
+	nft_ctx_output_set_flags(gate->nft, NFT_CTX_OUTPUT_NUMERIC_PRIO);
+	if (!open_events(gate)) {
 		log_error("netlink: %s", strerror(errno));
 		gate_free(gate);
 		return NULL;
@@ -115,8 +131,13 @@ void gate_free(struct gate *gate)
 		return;
 	if (gate->nft)
 		nft_ctx_free(gate->nft);
-	if (gate->events >= 0)
-		close(gate->events);
+	for (int i = 0; i < 3; i++) {
+		const int fd = (int[]){ gate->rules, gate->links,
+					gate->events }[i];
+
+		if (fd >= 0)
+			close(fd);
+	}
 	free(gate);
 }
 
@@ -174,14 +195,16 @@ bool gate_recall(struct gate *gate, struct situation *s)
 
 bool gate_set(struct gate *gate, const struct situation *s)
 {
-	char *text;
-	bool ok;
+	bool ok = false;
 
 	if (!gate->nft)
 		return store_in_file(s);
-	text = rules_text(gate->config, s, gate->options);
-	ok = text && run(gate, text, false);
-	free(text);
+	for (int i = 1; !ok && i <= TRIES; i++) {
+		char *text = rules_text(gate->config, s, gate->options);
+
+		ok = text && run(gate, text, i < TRIES);
+		free(text);
+	}
 	return ok;
 }
 
@@ -202,28 +225,45 @@ int gate_fd(const struct gate *gate)
 /* With its state, and, but in READY, both of the places that are closed. */
 static bool is_in_place(struct gate *gate, const struct situation *s)
 {
-	const char *inet = list_table(gate, "list table inet " RULES_TABLE);
+	const char *listed = list_table(gate, "list table inet " RULES_TABLE);
 	struct situation there;
+	char *inet;
+	bool closed;
 
-	if (!inet || !rules_situation(inet, &there) ||
+	if (!listed || !rules_situation(listed, &there) ||
 	    there.state != s->state || there.generation != s->generation)
 		return false;
-	return s->state == READY ||
-	       (strstr(inet, "hook output") &&
-		list_table(gate, "list table netdev " RULES_TABLE));
+	if (s->state == READY)
+		return true;
+	inet = strdup(listed);
+	listed = list_table(gate, "list table netdev " RULES_TABLE);
+	closed = inet && listed && rules_close_all(gate->config, inet, listed);
+	free(inet);
+	return closed;
+}
+
+/* What was lost (ENOBUFS) is no matter: what counts is what is there now. */
+static bool drain(int fd)
+{
+	char unused[8192];
+	bool any = false;
+
+	while (recv(fd, unused, sizeof(unused), 0) > 0 || errno == ENOBUFS) {
+		any = true;
+		errno = 0;
+	}
+	return any;
 }
 
 void gate_check(struct gate *gate, const struct situation *s)
 {
-	char unused[8192];
+	bool rules = drain(gate->rules), links = drain(gate->links);
 
-	/* What was lost (ENOBUFS) is no matter: what counts is what is there now. */
-	while (recv(gate->events, unused, sizeof(unused), 0) > 0 ||
-	       errno == ENOBUFS)
-		;
-	if (is_in_place(gate, s))
+	if ((!rules && !links) || is_in_place(gate, s))
 		return;
-	if (s->state != READY)
-		log_warning("somebody took the gate away: closed it again");
+	if (s->state != READY && rules)
+		log_warning("somebody changed the rules of the gate: closed again");
+	else if (s->state != READY)
+		log_notice("there is a new interface: closed, too");
 	gate_set(gate, s);
 }

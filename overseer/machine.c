@@ -12,15 +12,15 @@
 
 #include "announce.h"
 #include "commands.h"
+#include "connections.h"
 #include "log.h"
 #include "machine.h"
+#include "target.h"
 #include "watchers.h"
 
 #ifndef HOOKS
 #define HOOKS "/etc/sysgenid"
 #endif
-
-#define READY_TARGET "sysgenid-ready.target"
 
 struct waiter {
 	answer_fn *answer;
@@ -36,6 +36,7 @@ struct machine {
 	struct sysgenid *g;
 	struct situation now;
 	struct commands *commands;
+	struct target *target;
 	struct watchers_wait *waiting;
 	/* The next signal for laggards; 0: there is none left. */
 	int signal;
@@ -43,7 +44,7 @@ struct machine {
 	/* Why it is held, or who was late. */
 	char about[768];
 	/* CLOCK_BOOTTIME, of the steps of adjusting. */
-	uint64_t published, closed, hooked, confirmed;
+	uint64_t published, closed, destroyed, hooked, confirmed;
 	struct waiter *waiters;
 };
 
@@ -116,8 +117,8 @@ struct json_object *machine_status(const struct machine *m)
 	json_object_object_add(o, "generation",
 			       json_object_new_int64(m->now.generation));
 	if (m->now.state == READY && m->published) {
-		struct json_object *ms = json_object_new_double_s(
-			ms_between(m->published, m->confirmed), NULL);
+		struct json_object *ms = json_object_new_double(
+			ms_between(m->published, m->confirmed));
 
 		json_object_set_serializer(ms, json_object_double_to_json_string,
 					   (void *)(uintptr_t) "%.1f", NULL);
@@ -129,31 +130,6 @@ struct json_object *machine_status(const struct machine *m)
 		json_object_object_add(o, "about",
 				       json_object_new_string(m->about));
 	return o;
-}
-
-static void nothing_more(void *user, const char *failed)
-{
-	(void)user;
-	if (failed)
-		log_warning("%s", failed);
-}
-
-/* What other units order themselves after. */
-static void tell_systemd(struct machine *m)
-{
-	const char *const argv[] = { "systemctl", "--no-block",
-				     m->now.state == READY ? "start" : "stop",
-				     READY_TARGET, NULL };
-	const char *const environment[] = { NULL };
-	struct commands *cs;
-
-	sd_notifyf(0, "STATUS=%s at generation %" PRIu32,
-		   state_name(m->now.state), m->now.generation);
-	if (sd_booted() <= 0)
-		return;
-	cs = commands_new();
-	if (cs && commands_add(cs, m->config->hook_timeout, argv))
-		commands_run(cs, m->event, environment, nothing_more, NULL);
 }
 
 /*
@@ -174,7 +150,9 @@ static bool enter(struct machine *m, enum state state, uint32_t generation,
 		announce(m->config->announce, line);
 		json_object_put(line);
 	}
-	tell_systemd(m);
+	sd_notifyf(0, "STATUS=%s at generation %" PRIu32, state_name(state),
+		   generation);
+	target_set(m->target, state == READY);
 	return true;
 }
 
@@ -211,10 +189,11 @@ static void log_ready(const struct machine *m)
 		return;
 	}
 	log_notice("ready at generation %" PRIu32
-		   ", %.1f ms after it was published: gate %.1f, hooks %.1f, watchers %.1f ms; %u laggards",
+		   ", %.1f ms after it was published: gate %.1f, connections %.1f, hooks %.1f, watchers %.1f ms; %u laggards",
 		   m->now.generation, ms_between(m->published, m->confirmed),
 		   ms_between(m->published, m->closed),
-		   ms_between(m->closed, m->hooked),
+		   ms_between(m->closed, m->destroyed),
+		   ms_between(m->destroyed, m->hooked),
 		   ms_between(m->hooked, m->confirmed), m->laggards);
 }
 
@@ -240,47 +219,77 @@ static void open_up(struct machine *m)
 	answer_all(m, ANSWER_DONE, NULL);
 }
 
-static bool add_units(struct machine *m, struct commands *cs, const char *verb)
+/* A script for the units that are to be frozen; all is well if there are none. */
+static bool add_units(struct machine *m, struct commands *cs,
+		      const char *const script[], size_t words)
 {
 	const struct words *units = &m->config->freeze;
-	const char **argv = calloc(units->count + 3, sizeof(*argv));
+	const char **argv = calloc(units->count + words + 1, sizeof(*argv));
 	bool ok = argv;
 
 	if (ok && units->count) {
-		argv[0] = "systemctl";
-		argv[1] = verb;
+		for (size_t i = 0; i < words; i++)
+			argv[i] = script[i];
 		for (size_t i = 0; i < units->count; i++)
-			argv[i + 2] = units->word[i];
+			argv[i + words] = units->word[i];
 		ok = commands_add(cs, m->config->hook_timeout, argv);
 	}
 	free(argv);
 	return ok;
 }
 
-/* Both clones hold the same keys and nonces; who is on the machine itself does not matter. */
-static bool add_connections(struct machine *m, struct commands *cs)
+static bool add_freeze(struct machine *m, struct commands *cs)
 {
-	static const char *const argv[] = {
-		"ss", "-K", "-H", "-n", "-t", "state", "connected",
-		"not ( src 127.0.0.0/8 or src [::1] )", NULL
+	static const char *const script[] = { "systemctl", "freeze" };
+
+	return add_units(m, cs, script, 2);
+}
+
+/*
+ * systemd refuses to thaw a unit that it is still freezing, and one that has
+ * ended; what counts is that none stays frozen.
+ */
+static bool add_thaw(struct machine *m, struct commands *cs)
+{
+	static const char *const script[] = {
+		"sh", "-c",
+		"for unit; do\n"
+		"	while state=$(systemctl show --value -p FreezerState -- \"$unit\") && [ \"$state\" != running ]; do\n"
+		"		systemctl thaw -- \"$unit\" || sleep 0.1\n"
+		"	done\n"
+		"done",
+		"thaw",
 	};
 
-	return !m->config->destroy_connections ||
-	       commands_add(cs, m->config->hook_timeout, argv);
+	return add_units(m, cs, script, 4);
+}
+
+/* Those of work that was cut short: the next ones are not to meet them. */
+static bool add_end_of_hooks(struct machine *m, struct commands *cs)
+{
+	static const char *const argv[] = { "systemctl", "stop",
+					    COMMANDS_HOOK "*.service", NULL };
+
+	return commands_add(cs, m->config->hook_timeout, argv);
+}
+
+/* Both clones hold the same keys and nonces. What comes later is new: the gate is closed. */
+static void destroy_connections(struct machine *m)
+{
+	int r = m->config->destroy_connections ? connections_destroy() : 0;
+
+	if (r < 0)
+		log_error("TCP connections older than the restore are still there: %s",
+			  strerror(-r));
+	else if (r)
+		log_notice("destroyed %d TCP connections", r);
 }
 
 static void run_commands(struct machine *m, struct commands *cs,
 			 commands_done_fn *done)
 {
-	char generation[64], state[64];
-	const char *const environment[] = { generation, state, NULL };
-
-	snprintf(generation, sizeof(generation),
-		 "SYSGENID_GENERATION=%" PRIu32, m->now.generation);
-	snprintf(state, sizeof(state), "SYSGENID_STATE=%s",
-		 state_name(m->now.state));
 	m->commands = cs;
-	commands_run(cs, m->event, environment, done, m);
+	commands_run(cs, m->event, done, m);
 }
 
 static void drop(struct commands *cs)
@@ -357,6 +366,7 @@ static void adjust(struct machine *m, uint32_t generation)
 {
 	struct sysgenid_info info;
 	struct commands *cs;
+	bool interrupted = m->commands;
 
 	stop_work(m);
 	m->signal = SIGTERM;
@@ -372,11 +382,14 @@ static void adjust(struct machine *m, uint32_t generation)
 			       m->closed :
 			       info.time;
 	log_notice("generation %" PRIu32 ": adjusting", generation);
+	destroy_connections(m);
+	m->destroyed = now_ns();
 	cs = commands_new();
-	if (!cs || !add_connections(m, cs) ||
+	if (!cs ||
+	    (interrupted && !add_end_of_hooks(m, cs)) ||
 	    !commands_add_folder(cs, m->config->hook_timeout,
-				 HOOKS "/adjust.d") ||
-	    !add_units(m, cs, "thaw")) {
+				 HOOKS "/adjust.d", &m->now) ||
+	    !add_thaw(m, cs)) {
 		drop(cs);
 		hold(m, "the hooks cannot be run");
 		return;
@@ -442,7 +455,7 @@ static void reopen(struct machine *m, commands_done_fn *done)
 	struct commands *cs = commands_new();
 
 	m->published = 0;
-	if (!cs || !add_units(m, cs, "thaw")) {
+	if (!cs || !add_thaw(m, cs)) {
 		drop(cs);
 		hold(m, "no memory to thaw units");
 		return;
@@ -484,7 +497,7 @@ static void on_quiesced(void *user, const char *failed)
 void machine_quiesce(struct machine *m, bool until_resume, answer_fn *answer,
 		     void *user)
 {
-	uint32_t generation;
+	struct situation quiescing = { .state = QUIESCING };
 	struct commands *cs;
 
 	if (m->now.state == QUIESCED) {
@@ -496,20 +509,20 @@ void machine_quiesce(struct machine *m, bool until_resume, answer_fn *answer,
 		       "the machine is not ready; see \"sysgenidctl status\"");
 		return;
 	}
-	if (!read_generation(m, &generation) ||
-	    generation != m->now.generation) {
+	if (!read_generation(m, &quiescing.generation) ||
+	    quiescing.generation != m->now.generation) {
 		answer(user, ANSWER_NOT_READY, "there is a new generation");
 		return;
 	}
 	cs = commands_new();
 	if (!cs || !commands_add_folder(cs, m->config->hook_timeout,
-					HOOKS "/quiesce.d") ||
-	    !add_units(m, cs, "freeze")) {
+					HOOKS "/quiesce.d", &quiescing) ||
+	    !add_freeze(m, cs)) {
 		drop(cs);
 		answer(user, ANSWER_FAILED, "the hooks cannot be run");
 		return;
 	}
-	if (!enter(m, QUIESCING, generation, until_resume)) {
+	if (!enter(m, QUIESCING, quiescing.generation, until_resume)) {
 		drop(cs);
 		answer(user, ANSWER_FAILED, "the gate cannot be closed");
 		return;
@@ -560,25 +573,29 @@ void machine_resume(struct machine *m, bool forced, answer_fn *answer,
 		adjust(m, generation);
 }
 
-void machine_release(struct machine *m)
+static void on_released(void *user, const char *failed)
 {
-	struct json_object *line;
+	struct machine *m = user;
 
-	stop_work(m);
-	if (m->now.state != READY)
+	m->commands = NULL;
+	if (failed)
+		log_error("%s", failed);
+	if (gate_remove(m->gate))
 		log_warning("stopped while %s: the gate is opened",
 			    state_name(m->now.state));
-	for (size_t i = 0; i < m->config->freeze.count; i++) {
-		if (m->now.state != READY)
-			log_warning("%s may be frozen: see \"systemctl thaw\"",
-				    m->config->freeze.word[i]);
+	sd_event_exit(m->event, 0);
+}
+
+void machine_release(struct machine *m)
+{
+	stop_work(m);
+	sd_event_source_set_enabled(m->source, SD_EVENT_OFF);
+	if (m->now.state != READY) {
+		reopen(m, on_released);
+		return;
 	}
 	gate_remove(m->gate);
-	m->now.state = READY;
-	line = machine_status(m);
-	if (m->config->announce)
-		announce(m->config->announce, line);
-	json_object_put(line);
+	sd_event_exit(m->event, 0);
 }
 
 /* ---- start ---- */
@@ -606,10 +623,16 @@ struct machine *machine_new(sd_event *event, const struct config *c,
 	m->event = event;
 	m->config = c;
 	m->gate = gate;
+	m->target = target_new(event);
+	if (!m->target) {
+		free(m);
+		return NULL;
+	}
 	r = sysgenid_open(&m->g, 0);
 	if (r) {
 		log_error(SYSGENID_DEVICE ": %s; see \"sysgenidctl doctor\"",
 			  strerror(-r));
+		target_free(m->target);
 		free(m);
 		return NULL;
 	}
@@ -628,6 +651,7 @@ void machine_free(struct machine *m)
 	stop_work(m);
 	answer_all(m, ANSWER_NOT_READY, "the overseer ends");
 	sd_event_source_disable_unref(m->source);
+	target_free(m->target);
 	sysgenid_close(m->g);
 	free(m);
 }
@@ -639,6 +663,8 @@ bool machine_start(struct machine *m)
 
 	if (!read_generation(m, &generation))
 		return false;
+	if (m->config->destroy_connections && connections_prepare() < 0)
+		log_warning("this kernel does not list TCP connections: they will not be destroyed");
 	if (!gate_recall(m->gate, &before)) {
 		if (!enter(m, READY, generation, false))
 			return false;

@@ -46,7 +46,7 @@ void machine_resume(struct machine *m, bool force, answer_fn *answer,
 		    void *user);
 /* Nobody waits for this answer any more. */
 void machine_forget(struct machine *m, void *user);
-/* For "systemctl stop": thaws and opens. */
+/* For "systemctl stop": thaws, opens, and ends the loop. */
 void machine_release(struct machine *m);
 
 /* {"state": ..., "generation": ...}; to be put. */

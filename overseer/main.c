@@ -40,9 +40,10 @@ struct options {
 static int on_stop(sd_event_source *source, const struct signalfd_siginfo *info,
 		   void *user)
 {
+	(void)source;
 	(void)info;
 	machine_release(user);
-	return sd_event_exit(sd_event_source_get_event(source), 0);
+	return 0;
 }
 
 /* SIGUSR2 is "restart": the next one goes on from what it finds. */
@@ -83,10 +84,15 @@ static int oversee(const struct config *config)
 	return r;
 }
 
-static int open_gate(const struct config *config)
+/* Whatever the configuration says now: the gate was closed under an older one. */
+static int open_gate(struct config *config)
 {
-	struct gate *gate = gate_new(config);
-	bool ok = gate && gate_remove(gate);
+	struct gate *gate;
+	bool ok;
+
+	config->gate = GATE_NFTABLES;
+	gate = gate_new(config);
+	ok = gate && gate_remove(gate);
 
 	gate_free(gate);
 	if (ok)

@@ -32,6 +32,17 @@ static bool is_one_of(const struct words *words, const char *word)
 	return false;
 }
 
+static bool is_closed(const struct config *c, const char *interface)
+{
+	return strcmp(interface, "lo") &&
+	       !is_one_of(&c->except_interfaces, interface);
+}
+
+static const char *flags(struct rules_options options)
+{
+	return options.owner ? "flags owner, persist;\n" : "";
+}
+
 static bool has_exceptions_on_all(const struct config *c)
 {
 	return c->except_marks.count || c->except_ports.count;
@@ -78,6 +89,21 @@ static void marks_of_replies(FILE *f, const struct config *c)
 			c->except_marks.word[i]);
 }
 
+/* Routed between two that stay open, or by a mark. */
+static void forward(FILE *f, const struct config *c)
+{
+	for (size_t i = 0; i < c->except_interfaces.count; i++) {
+		fprintf(f, "iifname \"%s\" ", c->except_interfaces.word[i]);
+		fputs("oifname { ", f);
+		for (size_t j = 0; j < c->except_interfaces.count; j++)
+			fprintf(f, "%s\"%s\"", j ? ", " : "",
+				c->except_interfaces.word[j]);
+		fputs(" } accept\n", f);
+	}
+	marks_out(f, c);
+	marks_of_replies(f, c);
+}
+
 static void begin(FILE *f, const char *hook)
 {
 	fprintf(f,
@@ -108,6 +134,7 @@ static void inet_chains(FILE *f, const struct config *c)
 	marks_out(f, c);
 	end(f);
 	begin(f, "forward");
+	forward(f, c);
 	end(f);
 }
 
@@ -145,12 +172,9 @@ static void netdev_table(FILE *f, const struct config *c,
 {
 	struct if_nameindex *all = if_nameindex();
 
-	fputs("table " NETDEV " {\n", f);
-	if (options.owner)
-		fputs("flags owner, persist;\n", f);
+	fprintf(f, "table " NETDEV " {\n%s", flags(options));
 	for (struct if_nameindex *i = all; i && i->if_index; i++) {
-		if (strcmp(i->if_name, "lo") &&
-		    !is_one_of(&c->except_interfaces, i->if_name))
+		if (is_closed(c, i->if_name))
 			netdev_chains(f, c, i->if_index, i->if_name,
 				      options.egress);
 	}
@@ -158,10 +182,15 @@ static void netdev_table(FILE *f, const struct config *c,
 	if_freenameindex(all);
 }
 
-/* Of a table that may not be there: added first, so that nothing can fail. */
-static void remove_table(FILE *f, const char *table)
+/*
+ * Of a table that may not be there: added first, so that nothing can fail. With
+ * the flags of one that its owner left behind it is adopted.
+ */
+static void remove_table(FILE *f, const char *table,
+			 struct rules_options options)
 {
-	fprintf(f, "add table %s\ndelete table %s\n", table, table);
+	fprintf(f, "add table %s {\n%s}\ndelete table %s\n", table,
+		flags(options), table);
 }
 
 char *rules_text(const struct config *c, const struct situation *s,
@@ -173,12 +202,10 @@ char *rules_text(const struct config *c, const struct situation *s,
 
 	if (!f)
 		return NULL;
-	remove_table(f, INET);
-	remove_table(f, NETDEV);
+	remove_table(f, INET, options);
+	remove_table(f, NETDEV, options);
 	if (s) {
-		fputs("table " INET " {\n", f);
-		if (options.owner)
-			fputs("flags owner, persist;\n", f);
+		fprintf(f, "table " INET " {\n%s", flags(options));
 		fprintf(f, "chain state-%s {\n}\n", state_name(s->state));
 		fprintf(f, "chain generation-%" PRIu32 " {\n}\n",
 			s->generation);
@@ -195,6 +222,29 @@ char *rules_text(const struct config *c, const struct situation *s,
 		return NULL;
 	}
 	return text;
+}
+
+bool rules_close_all(const struct config *c, const char *inet,
+		     const char *netdev)
+{
+	static const char *const hooks[] = { "input", "output", "forward" };
+	struct if_nameindex *all = if_nameindex();
+	bool closed = true;
+	char chain[64];
+
+	for (size_t i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++) {
+		snprintf(chain, sizeof(chain),
+			 "hook %s priority " INET_PRIORITY "; policy drop",
+			 hooks[i]);
+		closed = closed && strstr(inet, chain);
+	}
+	for (struct if_nameindex *i = all; closed && i && i->if_index; i++) {
+		snprintf(chain, sizeof(chain), "chain ingress-%u {",
+			 i->if_index);
+		closed = !is_closed(c, i->if_name) || strstr(netdev, chain);
+	}
+	if_freenameindex(all);
+	return closed;
 }
 
 bool rules_situation(const char *listed, struct situation *s)

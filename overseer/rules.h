@@ -17,6 +17,9 @@ struct rules_options {
 /* The transaction, for libnftables; to be freed. NULL if there is no memory. */
 char *rules_text(const struct config *c, const struct situation *s,
 		 struct rules_options options);
+/* Whether what nft lists of the two tables closes all that is to be closed now. */
+bool rules_close_all(const struct config *c, const char *inet,
+		     const char *netdev);
 /* From what nft lists; false if it is not of ours. */
 bool rules_situation(const char *listed, struct situation *s);
 
