@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "page.h"
-#include "reseed.h"
+#include "rng.h"
 #include "sysgenidctl.h"
 
 struct publisher {

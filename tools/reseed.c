@@ -1,42 +1,61 @@
 // SPDX-License-Identifier: MIT
-/* The kernel's random generator: mix bytes in, and force it to draw a new key. */
-#define _GNU_SOURCE
+/*
+ * sysgenidctl reseed: bytes for the kernel's random generator, and a new key of
+ * it. No generation is made, so nobody has to adjust.
+ */
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/random.h>
-#include <string.h>
-#include <sys/ioctl.h>
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <unistd.h>
 
-#include "reseed.h"
+#include "entropy.h"
+#include "rng.h"
+#include "sysgenidctl.h"
 
-int rng_open(void)
+static int reseed(const struct entropy *e)
 {
-	int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+	int rng = rng_open(), r;
 
-	return fd < 0 ? -errno : fd;
+	if (rng < 0)
+		return rng;
+	r = rng_mix(rng, e->bytes, e->len);
+	if (!r)
+		r = rng_reseed(rng);
+	close(rng);
+	return r;
 }
 
-/* Nothing is claimed about the bytes: the generator does not count on them. */
-int rng_mix(int fd, const void *bytes, size_t len)
+int cmd_reseed(int argc, char **argv)
 {
-	union {
-		struct rand_pool_info info;
-		unsigned char space[sizeof(struct rand_pool_info) + RNG_MIX_MAX];
-	} u;
+	static const struct option options[] = {
+		{ "entropy", required_argument, NULL, 'f' },
+		{ "json", no_argument, NULL, 'j' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct entropy e = { .len = 0 };
+	bool json = false;
+	int c, r;
 
-	if (len > RNG_MIX_MAX)
-		return -EINVAL;
-	memset(&u, 0, sizeof(u));
-	u.info.buf_size = (int)len;
-	memcpy(u.space + sizeof(u.info), bytes, len);
-	return ioctl(fd, RNDADDENTROPY, &u) ? -errno : 0;
-}
-
-/* One that is not ready has promised nothing, and will draw on what was mixed. */
-int rng_reseed(int fd)
-{
-	if (ioctl(fd, RNDRESEEDCRNG) && errno != ENODATA)
-		return -errno;
-	return 0;
+	while ((c = getopt_long(argc, argv, "f:j", options, NULL)) != -1) {
+		if (c == 'f') {
+			r = read_entropy(optarg, &e);
+			if (r)
+				return r;
+		} else if (c == 'j') {
+			json = true;
+		} else {
+			return USAGE;
+		}
+	}
+	if (!no_operands(argc, argv))
+		return USAGE;
+	if (!e.len)
+		return complain_usage("reseed: it takes --entropy FILE");
+	r = reseed(&e);
+	if (r)
+		return complain(r, "/dev/urandom");
+	if (json)
+		puts("{\"reseeded\": true}");
+	return flush_output();
 }

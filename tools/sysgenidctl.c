@@ -18,6 +18,7 @@ static const struct command {
 	{ "watch", cmd_watch },
 	{ "wait", cmd_wait },
 	{ "trigger", cmd_trigger },
+	{ "reseed", cmd_reseed },
 	{ "watchers", cmd_watchers },
 	{ "doctor", cmd_doctor },
 	{ "publish", cmd_publish },
@@ -38,6 +39,7 @@ static const char help[] =
 	"                                          sleep until there is a new generation\n"
 	"  sysgenidctl trigger [--expected N] [--entropy FILE]\n"
 	"                                          make a new generation\n"
+	"  sysgenidctl reseed --entropy FILE       stir bytes into the kernel's random generator\n"
 	"  sysgenidctl watchers [--outdated]       list the programs that are waited for\n"
 	"  sysgenidctl doctor [UNIT...]            find out what is wrong, and what mends it\n"
 	"  sysgenidctl publish                     keep a page file, where no module can be loaded\n"

@@ -21,6 +21,7 @@ int cmd_get(int argc, char **argv);
 int cmd_watch(int argc, char **argv);
 int cmd_wait(int argc, char **argv);
 int cmd_trigger(int argc, char **argv);
+int cmd_reseed(int argc, char **argv);
 int cmd_watchers(int argc, char **argv);
 int cmd_publish(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);

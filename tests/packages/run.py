@@ -36,6 +36,7 @@ NEWER = ("trixie", "sid")
 DOCUMENT = TOP / "docs" / "packaging.md"
 BEGIN, END = "<!-- files of the .debs: tests/packages/run.py --write -->", "<!-- end of the files of the .debs -->"
 LATER_DAYS = 400
+EXECUTABLE = re.compile(r"/usr/s?bin/|/usr/lib/[^/]+/sysgenid/|/usr/share/sysgenid/(fsfreeze-hook|hooks/\d)")
 
 
 class Failure(Exception):
@@ -91,7 +92,7 @@ def check_modes() -> None:
     wrong = []
     for deb in packages(OLDEST):
         for mode, owner, name in members(deb):
-            good = {"-rwxr-xr-x"} if name.startswith("/usr/bin/") else {"-rw-r--r--", "lrwxrwxrwx"}
+            good = {"-rwxr-xr-x"} if EXECUTABLE.match(name) else {"-rw-r--r--", "lrwxrwxrwx"}
             if owner != "root/root" or mode not in good:
                 wrong.append(f"{deb.name}: {mode} {owner} {name}")
     if wrong:

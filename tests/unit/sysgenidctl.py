@@ -61,7 +61,7 @@ expect(["--version"], 0, f"sysgenidctl {VERSION}\n", program=REAL)
 text = expect(["--help"], 0, program=REAL)
 check("help has every command",
       all(f"sysgenidctl {c}" in text
-          for c in ("get", "watch", "wait", "trigger", "watchers", "doctor", "publish", "openssl", "status", "quiesce",
+          for c in ("get", "watch", "wait", "trigger", "reseed", "watchers", "doctor", "publish", "openssl", "status", "quiesce",
                     "resume")))
 check("help goes for a command, too",
       expect(["wait", "--help"], 0, program=REAL) == text)
@@ -76,7 +76,7 @@ for wrong in ([], ["frobnicate"], ["get", "now"], ["get", "--frobnicate"],
               ["wait", "--timeout", "-1"], ["wait", "--timeout", "1e99"],
               ["wait", "--timeout", "nan"], ["watch", "--count", "x"],
               ["trigger", "--expected", "x"], ["watchers", "x"],
-              ["watch", "--exec"], ["publish", "x"], ["doctor", "--x"]):
+              ["watch", "--exec"], ["reseed"], ["reseed", "x"], ["publish", "x"], ["doctor", "--x"]):
     expect(wrong, 2, "", "sysgenidctl: ", program=REAL)
 for command, package in (("openssl", "sysgenid-openssl-provider"), ("status", "sysgenid-overseer"),
                          ("quiesce", "sysgenid-overseer"), ("resume", "sysgenid-overseer")):

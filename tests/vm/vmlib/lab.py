@@ -179,7 +179,7 @@ class Lab:
         packages, debs: also installed. files: also there, by their path in the guest.
         release: which of the root's kernels; the first if it is not named.
         disk: continue with the disk of a VM that has ended, of the same root.
-        network: a network card, with nothing but the VM behind it.
+        network: a network card, with nothing but the VM behind it. extra: further options of QEMU.
         """
         root = root or systems.stock(self.kernel)
         if packages or debs:

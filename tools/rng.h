@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef RESEED_H
-#define RESEED_H
+#ifndef RNG_H
+#define RNG_H
 
 #include <stddef.h>
 
@@ -11,4 +11,4 @@ int rng_open(void);
 int rng_mix(int fd, const void *bytes, size_t len);
 int rng_reseed(int fd);
 
-#endif /* RESEED_H */
+#endif /* RNG_H */

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: MIT
+"""sysgenid-overseer as its package installs it: the hooks, qemu-guest-agent, an upgrade."""
+
+import json
+import time
+
+from vmlib import VM, Context, repo, systems, vmtest, wait_until
+from vmlib.debs import debs
+from vmlib.qga import PORT, GuestAgent, GuestAgentError
+
+KERNEL = "bookworm-cloud"
+PACKAGES = ("nftables", "nginx-light", "openssh-server", "qemu-guest-agent")
+OURS = ("sysgenid-common", "sysgenid-dkms", "sysgenid-overseer", "sysgenid-tools", "libsysgenid0")
+RNG = ("-device", "virtio-rng-pci")
+HOUR = 3600
+# Hooks make keys, with an emulated processor.
+ADJUST_LIMIT = 600.0
+
+
+def guest(t: Context) -> VM:
+    """Debian with our packages, everything enabled; the overseer is ready."""
+    packages = [path for path in debs(t.kernel.suite).glob("*.deb") if path.name.partition("_")[0] in OURS]
+    root = systems.stock(t.kernel).installed(packages, PACKAGES).changed((repo.VM / "hooked-guest.sh").read_text("utf-8"))
+    vm = t.boot_system(root, network=True, extra=(*PORT, *RNG))
+    assert state(vm) == ("ready", 0)
+    return vm
+
+
+def ctl(vm: VM, *words: str) -> None:
+    done = vm.run("sysgenidctl", *words, limit=ADJUST_LIMIT)
+    assert done.ok, (words, done, vm.run("journalctl", "-b", "-u", "sysgenid-overseer").out)
+
+
+def state(vm: VM) -> tuple[str, int]:
+    status = json.loads(vm.run("sysgenidctl", "status", "--json").out)
+    return status["state"], status["generation"]
+
+
+def shown(vm: VM, *command: str) -> str:
+    done = vm.run(*command)
+    assert done.ok, done
+    return done.out.strip()
+
+
+def identity(vm: VM) -> dict[str, str]:
+    """What two machines must not share."""
+    return {
+        "machine id": vm.read("/etc/machine-id"),
+        "SSH host keys": shown(vm, "sh", "-c", "cat /etc/ssh/ssh_host_*.pub"),
+        "what sshd shows": shown(vm, "sh", "-c", "ssh-keyscan -t ed25519 127.0.0.1 2>&1 | grep ssh-ed25519"),
+        "ticket keys": shown(vm, "sha256sum", "/etc/nginx/ticket.key"),
+        "seed of the next boot": shown(vm, "sha256sum", "/var/lib/systemd/random-seed"),
+    }
+
+
+def dhcp_client(vm: VM) -> str:
+    """What the DHCP server takes it for."""
+    return shown(vm, "sh", "-c", "grep -h CLIENTID= /run/systemd/netif/leases/* || :")
+
+
+@vmtest(KERNEL, timeout=2400)
+def clones_are_machines_of_their_own(t: Context) -> None:
+    """All hooks, in two clones: what was the same differs, and did before the machine was ready."""
+    vm = guest(t)
+    before, lease = identity(vm), wait_until(lambda: dhcp_client(vm), 120, "a lease")
+    # A clone that wakes an hour later.
+    shown(vm, "date", "-s", f"@{int(time.time()) - HOUR}")
+    ctl(vm, "quiesce")
+    snapshot = vm.snapshot()
+    found = [before]
+    for _ in range(2):
+        with t.cloned(snapshot) as clone:
+            ctl(clone, "resume")
+            assert state(clone) == ("ready", 1)
+            t.log(shown(clone, "journalctl", "-b", "-u", "sysgenid-overseer", "-o", "cat"))
+            found.append(identity(clone))
+            sums = "cat /etc/machine-id /etc/ssh/ssh_host_*.pub /etc/nginx/ticket.key | sha256sum"
+            assert json.loads(clone.read("/run/looked/status"))["state"] == "adjusting"
+            assert clone.read("/run/looked/sum") == shown(clone, "sh", "-c", sums), "not done when it was ready"
+            behind = time.time() - int(clone.read("/run/looked/date"))
+            assert 0 <= behind + 60 < HOUR / 2, f"the clock was {behind:.0f} s behind"
+            note = shown(clone, "journalctl", "-o", "cat", "SYSLOG_IDENTIFIER=sysgenid", "SYSGENID_GENERATION=1")
+            assert "goes on as a clone" in note, note
+            assert shown(clone, "systemctl", "is-active", "nginx", "ssh") == "active\nactive"
+            wait_until(lambda clone=clone: dhcp_client(clone) not in ("", lease), 120, "a lease as another client")  # type: ignore[misc]
+    for what in before:
+        values = [one[what] for one in found]
+        assert len(set(values)) == len(values), f"{what}: {values}"
+
+
+@vmtest(KERNEL, timeout=2400)
+def frozen_by_the_hypervisor(t: Context) -> None:
+    """guest-fsfreeze-freeze quiesces, and fails where that fails; clones wake frozen, and adjust when they are thawed."""
+    vm = guest(t)
+    agent = GuestAgent(vm)
+    refusal = "/etc/sysgenid/quiesce.d/10-no"
+    vm.write(refusal, "#!/bin/sh\necho 'not now' >&2\nexit 1\n")
+    shown(vm, "chmod", "755", refusal)
+    try:
+        agent.execute("guest-fsfreeze-freeze")
+        raise AssertionError("frozen, though it could not be quiesced")
+    except GuestAgentError as e:
+        t.log(str(e))
+    assert agent.execute("guest-fsfreeze-status") == "thawed"
+    wait_until(lambda: state(vm) == ("ready", 0), 120, "the machine to be ready again")
+    shown(vm, "rm", refusal)
+
+    assert agent.execute("guest-fsfreeze-freeze") >= 1
+    assert state(vm) == ("quiesced", 0)
+    snapshot = vm.snapshot()
+    for _ in range(2):
+        with t.cloned(snapshot) as clone:
+            wait_until(lambda clone=clone: shown(clone, "sysgenidctl", "get") == "1", 60, "the new generation")  # type: ignore[misc]
+            again = GuestAgent(clone)
+            assert again.execute("guest-fsfreeze-status") == "frozen"
+            assert state(clone) == ("quiesced", 0), "nothing adjusts while file systems are frozen"
+            assert again.execute("guest-fsfreeze-thaw", limit=ADJUST_LIMIT) >= 1
+            assert state(clone) == ("ready", 1)
+            assert clone.read("/etc/machine-id") != systems.MACHINE_ID
+    vm.resume()
+    agent.execute("guest-fsfreeze-thaw", limit=ADJUST_LIMIT)
+    assert state(vm) == ("ready", 0), "the machine itself goes on as it was"
+    assert vm.read("/etc/machine-id") == systems.MACHINE_ID
+
+
+@vmtest(KERNEL, timeout=2400)
+def package_keeps_the_gate(t: Context) -> None:
+    """An upgrade leaves a closed gate closed; a removal opens it, and says so."""
+    vm = guest(t)
+    (package,) = debs(t.kernel.suite).glob("sysgenid-overseer_*.deb")
+    vm.write("/opt/overseer.deb", package.read_bytes())
+    closed = ("nft", "list", "table", "netdev", "sysgenid")
+    ctl(vm, "quiesce")
+    shown(vm, *closed)
+    pid = ("systemctl", "show", "--value", "-p", "MainPID", "sysgenid-overseer")
+    first = shown(vm, *pid)
+    shown(vm, "dpkg", "--install", "/opt/overseer.deb")
+    assert shown(vm, *pid) not in (first, "0"), "not restarted"
+    assert state(vm) == ("quiesced", 0)
+    shown(vm, *closed)
+    done = vm.run("apt-get", "purge", "-q", "-y", "sysgenid-overseer", limit=300)
+    assert done.ok, done
+    assert not vm.run(*closed).ok and not vm.run("nft", "list", "table", "inet", "sysgenid").ok
+    assert "gate is opened" in shown(vm, "journalctl", "-b", "-o", "cat", "SYSLOG_IDENTIFIER=sysgenid-overseer")
+    left = shown(vm, "sh", "-c", "find /etc/sysgenid -type l; ls /etc/systemd/system/*/ | grep overseer || :")
+    assert not left, left
