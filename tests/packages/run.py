@@ -91,7 +91,8 @@ def check_modes() -> None:
     wrong = []
     for deb in packages(OLDEST):
         for mode, owner, name in members(deb):
-            good = {"-rwxr-xr-x"} if name.startswith("/usr/bin/") else {"-rw-r--r--", "lrwxrwxrwx"}
+            programs = re.match(r"/usr/bin/|/usr/lib/[^/]+/sysgenid/", name)
+            good = {"-rwxr-xr-x"} if programs else {"-rw-r--r--", "lrwxrwxrwx"}
             if owner != "root/root" or mode not in good:
                 wrong.append(f"{deb.name}: {mode} {owner} {name}")
     if wrong:
