@@ -103,7 +103,11 @@ static int first_line_of(char *const argv[], const char *config, char *line,
 	}
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
-	return pid > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	if (pid > 0 && WIFEXITED(status))
+		return WEXITSTATUS(status);
+	if (!line[0])
+		snprintf(line, size, "%s crashes with it", argv[0]);
+	return -1;
 }
 
 static void try(struct library *l, const char *config)

@@ -163,6 +163,8 @@ def looks(vm: VM, pids: Sequence[str]) -> int:
 
 def second_question(t: Context, vm: VM) -> None:
     """Who may not map the hardware page makes a system call; who may, or comes of one who might, loads a few words."""
+    # The first draw of a generation is preceded by a system call in any case.
+    ask(vm)
     exact, asking = (vm.run("pgrep", "-f", f"accept {PORTS[name]}").out.split() for name in ("s_server", S_SERVER_WWW))
     assert maps(vm, exact[0]) == {"/dev/sysgenid", "/dev/sysgenid-hw"} and maps(vm, asking[0]) == {"/dev/sysgenid"}
     counts = looks(vm, exact), looks(vm, asking)

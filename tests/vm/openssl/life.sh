@@ -78,14 +78,19 @@ refused 'No space' /tmp/full/openssl.cnf
 umount /tmp/full
 
 # A libcrypto that reads the same file, and does not look where the provider is.
-LC_ALL=C sed 's#/ossl-modules#/ossl-elsewher#' /usr/lib/x86_64-linux-gnu/libcrypto.so.3 >/tmp/libcrypto.so.3
+LC_ALL=C sed 's#/ossl-modules#/ossl-elsewhr#g' /usr/lib/x86_64-linux-gnu/libcrypto.so.3 >/tmp/libcrypto.so.3
+cp /tmp/libcrypto.so.3 /usr/local/lib/
+refused '/usr/local/lib/libcrypto.so.3 draws nothing'
+rm /usr/local/lib/libcrypto.so.3
+
+# The same, come later: whatever installs a library pulls this trigger.
 sysgenidctl openssl enable
-cp /tmp/libcrypto.so.3 /usr/local/lib/libcrypto.so.3
+cp /tmp/libcrypto.so.3 /usr/local/lib/
 dpkg-trigger --by-package=libc-bin --no-await ldconfig
 said 'DISABLED: /etc/ssl/openssl.cnf' dpkg --triggers-only -a
 as_before
-refused '/usr/local/lib/libcrypto.so.3 draws nothing'
 rm /usr/local/lib/libcrypto.so.3
+ldconfig
 
 if [ "${1:-}" = i386 ]; then
 	sysgenidctl openssl enable
