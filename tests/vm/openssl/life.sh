@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Runs in a root with the packages installed: what enabling, disabling, refusing and removing leave of openssl.cnf.
-# With "i386", also that a libcrypto of another architecture, installed later by apt, is not left without bytes.
+# With "i386", also with the libcrypto of another architecture.
 set -eu
 cnf=/etc/ssl/openssl.cnf
 provider=sysgenid-openssl-provider
@@ -93,13 +93,18 @@ rm /usr/local/lib/libcrypto.so.3
 ldconfig
 
 if [ "${1:-}" = i386 ]; then
-	sysgenidctl openssl enable
 	dpkg --add-architecture i386
-	apt-get update -q
-	said 'DISABLED: /etc/ssl/openssl.cnf' apt-get install -q -y libssl3:i386
+	# Mirrors may have the updates of one architecture a day later than those of the other; any version will do, then.
+	apt-get update -q || :
+	(cd /tmp && apt-get download libssl3:i386 && dpkg-deb --extract libssl3_*_i386.deb i386)
+	sysgenidctl openssl enable
+	mv /tmp/i386/usr/lib/i386-linux-gnu/libcrypto.so.3 /usr/local/lib/
+	dpkg-trigger --by-package=libc-bin --no-await ldconfig
+	said 'DISABLED: /etc/ssl/openssl.cnf' dpkg --triggers-only -a
 	as_before
-	refused 'i386.*of an architecture that'
-	apt-get purge -q -y libssl3:i386
+	refused '/usr/local/lib/libcrypto.so.3.*of an architecture that'
+	rm /usr/local/lib/libcrypto.so.3
+	ldconfig
 fi
 
 # Without the provider nobody would draw anything: it stays while it is named, and it is not when it goes.
