@@ -7,11 +7,6 @@
 
 #include "sysgenidctl.h"
 
-/* The build says; by hand it may be left out. */
-#ifndef HELPERS
-#define HELPERS "/usr/lib/sysgenid"
-#endif
-
 static int delegate(const char *name, const char *program, const char *package,
 		    char **argv)
 {

@@ -90,6 +90,7 @@ int cmd_doctor(int argc, char **argv)
 	examine_device(&d);
 	examine_page_file(&d);
 	examine_programs(&d);
+	examine_openssl(&d);
 	examine_units(&d, argv + optind, argc - optind);
 	if (d.json)
 		printf("], \"problems\": %u}\n", d.problems);

@@ -71,6 +71,9 @@ const char *words_for_hw_page_error(int error);
 void examine_programs(struct doctor *d);
 bool process_maps(const char *pid, const char *end);
 
+/* doctor-openssl.c */
+void examine_openssl(struct doctor *d);
+
 /* doctor-units.c: all services that run, or those that are named. */
 void examine_units(struct doctor *d, char *const *names, int n);
 

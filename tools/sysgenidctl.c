@@ -43,7 +43,7 @@ static const char help[] =
 	"  sysgenidctl watchers [--outdated]       list the programs that are waited for\n"
 	"  sysgenidctl doctor [UNIT...]            find out what is wrong, and what mends it\n"
 	"  sysgenidctl publish                     keep a page file, where no module can be loaded\n"
-	"  sysgenidctl openssl enable|disable|status [--config FILE]\n"
+	"  sysgenidctl openssl enable|disable|status|verify [--config FILE]\n"
 	"                                          have OpenSSL draw again at a new generation\n"
 	"  sysgenidctl status                      say how far the overseer has come\n"
 	"  sysgenidctl quiesce [--until-resume]    make the machine ready for a snapshot\n"

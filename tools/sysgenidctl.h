@@ -7,6 +7,11 @@
 
 #include <sysgenid.h>
 
+/* Programs behind some commands. The build says where; by hand it may be left out. */
+#ifndef HELPERS
+#define HELPERS "/usr/lib/sysgenid"
+#endif
+
 /* Exit codes; sysgenidctl(8) documents them. */
 enum {
 	DONE = 0,

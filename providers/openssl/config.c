@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * openssl-config enable|disable|status: behind "sysgenidctl openssl". Apart
- * from it because it needs libcrypto, and comes with the provider.
+ * openssl-config enable|disable|status|verify: behind "sysgenidctl openssl".
+ * Apart from it because it needs libcrypto, and comes with the provider.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -126,33 +126,25 @@ static int put_in_place(const char *aside, const char *path)
 	return DONE;
 }
 
-/* Every program of the machine may come to draw nothing: so it is tried first. */
-static int replace_if_all_draw(const char *path, const char *text)
+/* Whether each of them draws, with this configuration; a complaint for each that does not. */
+static bool all_draw(const char *config)
 {
 	struct library found[LIBRARIES_MAX];
-	char aside[PATH_MAX + 32];
-	int n, failed = 0, code = write_aside(path, text, aside, sizeof(aside));
+	int n = try_libraries(config, found, LIBRARIES_MAX), draw = 0;
 
-	if (code)
-		return code;
-	n = try_libraries(aside, found, LIBRARIES_MAX);
 	for (int i = 0; i < n; i++) {
 		if (found[i].draws)
-			continue;
-		complain("%s would draw nothing (%s)", found[i].path,
-			 found[i].answer);
-		failed++;
+			draw++;
+		else
+			complain("%s draws nothing with sysgenid's generator (%s)",
+				 found[i].path, found[i].answer);
 	}
-	if (n <= 0 || failed) {
-		unlink(aside);
-		return complain("%s is left as it was", path);
-	}
-	return put_in_place(aside, path);
+	return n > 0 && draw == n;
 }
 
 static int enable(const char *path, const char *text)
 {
-	char *next;
+	char aside[PATH_MAX + 32], *next;
 	int code;
 
 	if (config_is_enabled(text)) {
@@ -162,32 +154,59 @@ static int enable(const char *path, const char *text)
 	next = config_with_block(path, text);
 	if (!next)
 		return FAILED;
-	code = replace_if_all_draw(path, next);
+	code = write_aside(path, next, aside, sizeof(aside));
 	free(next);
+	if (code)
+		return code;
+	/* Every program of the machine may come to draw nothing: so it is tried first. */
+	if (!all_draw(aside)) {
+		unlink(aside);
+		return complain("%s is left as it was", path);
+	}
+	code = put_in_place(aside, path);
 	if (!code)
 		printf("%s names sysgenid's generator now; programs that run have to be restarted\n",
 		       path);
 	return code;
 }
 
+/* Back to what was there before us, whatever that is good for. */
+static int take_out(const char *path, const char *text)
+{
+	char aside[PATH_MAX + 32], *next = config_without_block(text);
+	int code;
+
+	if (!next)
+		return FAILED;
+	code = write_aside(path, next, aside, sizeof(aside));
+	free(next);
+	return code ? code : put_in_place(aside, path);
+}
+
 static int disable(const char *path, const char *text)
 {
-	char *next;
 	int code;
 
 	if (!config_is_enabled(text)) {
 		printf("%s does not name sysgenid's generator\n", path);
 		return DONE;
 	}
-	next = config_without_block(text);
-	if (!next)
-		return FAILED;
-	code = replace_if_all_draw(path, next);
-	free(next);
+	code = take_out(path, text);
 	if (!code)
 		printf("%s is as it was before; programs that run keep their generator until they are restarted\n",
 		       path);
 	return code;
+}
+
+/* For whoever installs a libcrypto, and does not know of us. */
+static int verify(const char *path, const char *text)
+{
+	if (!config_is_enabled(text) || all_draw(path))
+		return DONE;
+	if (take_out(path, text))
+		return FAILED;
+	return complain("DISABLED: %s is as it was before, and new programs are not protected; once all draw: sysgenidctl openssl enable",
+			path);
 }
 
 static void print_library(const struct library *l, bool json, bool first)
@@ -228,7 +247,7 @@ static int status(const char *path, const char *text, bool json)
 
 static int usage(void)
 {
-	complain("enable, disable or status [--json], and [--config FILE]; see sysgenidctl(8)");
+	complain("enable, disable, verify or status [--json], and [--config FILE]; see sysgenidctl(8)");
 	return USAGE;
 }
 
@@ -245,10 +264,21 @@ static int run(const char *command, const char *path, bool json)
 		code = disable(path, text);
 	else if (!strcmp(command, "status"))
 		code = status(path, text, json);
+	else if (!strcmp(command, "verify"))
+		code = verify(path, text);
 	else
 		code = usage();
 	free(text);
 	return code;
+}
+
+/* What is not there does not name us. */
+static int no_file(const char *command, const char *path)
+{
+	if (errno == ENOENT &&
+	    (!strcmp(command, "disable") || !strcmp(command, "verify")))
+		return DONE;
+	return complain_errno(path);
 }
 
 int main(int argc, char **argv)
@@ -275,7 +305,7 @@ int main(int argc, char **argv)
 	file = named ? named : CONF_get1_default_config_file();
 	/* In place of the file, not of a link to it. */
 	if (!file || !realpath(file, path))
-		code = complain_errno(file ? file : "openssl.cnf");
+		code = no_file(argv[optind], file ? file : "openssl.cnf");
 	else
 		code = run(argv[optind], path, json);
 	if (!named)

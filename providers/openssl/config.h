@@ -31,7 +31,7 @@ struct library {
 	bool ours;
 };
 
-/* With this configuration. How many, at most @max, or -1 after a complaint. */
+/* With this configuration. How many, from 1 to @max, or -1 after a complaint. */
 int try_libraries(const char *config, struct library *found, int max);
 
 #endif /* CONFIG_H */

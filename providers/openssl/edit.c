@@ -12,13 +12,21 @@
 #include <strings.h>
 
 #include <openssl/conf.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 
 #include "config.h"
 #include "drbg.h"
 
 #define BEGIN "# sysgenid: begin. \"sysgenidctl openssl disable\" takes this out.\n"
-#define END "# sysgenid: end\n"
+#define END "\n# sysgenid: end"
+/* Where the file's last line had none. */
+#define NEWLINE ", and the newline before the begin was not there"
+
+/* The build says; by hand it may be left out. */
+#ifndef MODULES
+#define MODULES ""
+#endif
 
 static const char *find_block(const char *text)
 {
@@ -37,16 +45,22 @@ bool config_is_enabled(const char *text)
 char *config_without_block(const char *text)
 {
 	const char *begin = find_block(text);
-	const char *end = begin ? strstr(begin, "\n" END) : NULL;
+	const char *end = begin ? strstr(begin, END) : NULL;
 	char *result;
 
-	if (!end) {
+	if (end) {
+		end += strlen(END);
+		if (!strncmp(end, NEWLINE, strlen(NEWLINE)) && begin > text) {
+			end += strlen(NEWLINE);
+			begin--;
+		}
+	}
+	if (!end || *end != '\n') {
 		complain("the lines that sysgenid added are not whole any more; take them out by hand, they begin with: %.16s",
 			 BEGIN);
 		return NULL;
 	}
-	end += strlen("\n" END);
-	if (asprintf(&result, "%.*s%s", (int)(begin - text), text, end) < 0)
+	if (asprintf(&result, "%.*s%s", (int)(begin - text), text, end + 1) < 0)
 		return NULL;
 	return result;
 }
@@ -108,13 +122,20 @@ static const char *section_of(struct block *b, const CONF *conf,
 	return ours;
 }
 
+static const char *modules_folder(void)
+{
+	const char *folder = OPENSSL_info(OPENSSL_INFO_MODULES_DIR);
+
+	return folder ? folder : "";
+}
+
 static bool add_providers(struct block *b, const CONF *conf, const char *init)
 {
 	const char *providers, *stock, *activate;
 
 	providers = section_of(b, conf, init, "providers", "sysgenid_providers");
 	if (get_here(conf, providers, "fips")) {
-		complain("the configuration has the fips provider, whose generator cannot be replaced; see docs/openssl.md");
+		complain("the configuration has the fips provider, whose generator cannot be replaced; see sysgenid-openssl-provider(7)");
 		return false;
 	}
 	/* As soon as one is named, the stock one does not come by itself. */
@@ -128,6 +149,9 @@ static bool add_providers(struct block *b, const CONF *conf, const char *init)
 	if (!activate)
 		key(b, stock, "activate", "1");
 	key(b, providers, "sysgenid", "sysgenid_provider");
+	/* From where OpenSSL does not look by itself, it has to be told. */
+	if (*MODULES && strcmp(MODULES, modules_folder()))
+		key(b, "sysgenid_provider", "module", MODULES "/sysgenid.so");
 	key(b, "sysgenid_provider", "activate", "1");
 	return true;
 }
@@ -164,6 +188,7 @@ char *config_with_block(const char *path, const char *text)
 	char *result = NULL;
 	size_t size;
 	long line = 0;
+	bool cut;
 
 	if (!conf)
 		return NULL;
@@ -174,9 +199,10 @@ char *config_with_block(const char *path, const char *text)
 	b.out = open_memstream(&result, &size);
 	if (!b.out)
 		goto out;
-	b.ok = fprintf(b.out, "%s%s" BEGIN, text,
-		       *text && text[strlen(text) - 1] != '\n' ? "\n" : "") >= 0;
-	if (!write_block(&b, conf) || fputs(END, b.out) < 0)
+	cut = *text && text[strlen(text) - 1] != '\n';
+	b.ok = fprintf(b.out, "%s%s" BEGIN, text, cut ? "\n" : "") >= 0;
+	if (!write_block(&b, conf) ||
+	    fprintf(b.out, "%s%s\n", END + 1, cut ? NEWLINE : "") < 0)
 		b.ok = false;
 	if (fclose(b.out) || !b.ok) {
 		free(result);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,10 +19,13 @@
 #include "config.h"
 #include "drbg.h"
 
-/* The helper of each architecture that the package is installed for. */
-#ifndef DRAW_GLOB
-#define DRAW_GLOB "/usr/lib/*/sysgenid/openssl-draw"
+/* The helper of each architecture that the package is installed for, wherever a distribution has its libraries. */
+#ifndef PREFIX
+#define PREFIX "/usr"
 #endif
+#define DRAW_GLOB PREFIX "/{lib,lib32,lib64,lib/*}/sysgenid/openssl-draw"
+/* Looks at the libraries themselves: in the middle of an installation the cache is of before. */
+#define LIST_LIBRARIES "LC_ALL=C /sbin/ldconfig -v -N -X 2>/dev/null"
 
 struct machine {
 	unsigned char class;
@@ -52,7 +56,7 @@ static bool find_helper(const struct machine *wanted, char *path, size_t size)
 	bool found = false;
 	glob_t g;
 
-	if (!glob(DRAW_GLOB, 0, NULL, &g)) {
+	if (!glob(DRAW_GLOB, GLOB_BRACE, NULL, &g)) {
 		for (size_t i = 0; i < g.gl_pathc && !found; i++) {
 			found = machine_of(g.gl_pathv[i], &m) &&
 				m.class == wanted->class &&
@@ -99,7 +103,11 @@ static int first_line_of(char *const argv[], const char *config, char *line,
 	}
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
-	return pid > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	if (pid > 0 && WIFEXITED(status))
+		return WEXITSTATUS(status);
+	if (!line[0])
+		snprintf(line, size, "%s crashes with it", argv[0]);
+	return -1;
 }
 
 static void try(struct library *l, const char *config)
@@ -130,27 +138,40 @@ static bool is_known(const struct library *found, int n, const char *path)
 	return false;
 }
 
-/* "	libcrypto.so.3 (libc6,x86-64) => /lib/x86_64-linux-gnu/libcrypto.so.3" */
-static bool path_of(char *line, char path[static PATH_MAX])
+/*
+ * "/lib/x86_64-linux-gnu: (from ...)", kept in @folder, and below it
+ * "	libcrypto.so.3 -> libcrypto.so.3"
+ */
+static bool path_of(char *line, char folder[static PATH_MAX],
+		    char path[static PATH_MAX])
 {
-	char *arrow = strstr(line, " => ");
+	char name[2 * PATH_MAX], *arrow;
 
-	if (!arrow || strncmp(line + strspn(line, " \t"), "libcrypto.so.", 13))
-		return false;
 	line[strcspn(line, "\n")] = 0;
-	return realpath(arrow + 4, path);
+	if (*line == '/') {
+		snprintf(folder, PATH_MAX, "%.*s", (int)strcspn(line, ":"),
+			 line);
+		return false;
+	}
+	arrow = strstr(line, " -> ");
+	if (!arrow || strncmp(line, "\tlibcrypto.so.", 14))
+		return false;
+	/* Links that are not up to date yet are said to be "(changed)". */
+	snprintf(name, sizeof(name), "%s/%.*s", folder,
+		 (int)strcspn(arrow + 4, " "), arrow + 4);
+	return realpath(name, path);
 }
 
 int try_libraries(const char *config, struct library *found, int max)
 {
-	FILE *cache = popen("/sbin/ldconfig -p", "re");
-	char line[1024], path[PATH_MAX];
+	FILE *list = popen(LIST_LIBRARIES, "re");
+	char line[PATH_MAX], folder[PATH_MAX] = "", path[PATH_MAX];
 	int n = 0;
 
-	if (!cache)
+	if (!list)
 		return complain("/sbin/ldconfig: %s", strerror(errno)), -1;
-	while (n < max && fgets(line, sizeof(line), cache)) {
-		if (!path_of(line, path) || is_known(found, n, path))
+	while (n < max && fgets(line, sizeof(line), list)) {
+		if (!path_of(line, folder, path) || is_known(found, n, path))
 			continue;
 		found[n] = (struct library){ .draws = false };
 		if (strlen(path) >= sizeof(found[n].path))
@@ -158,7 +179,10 @@ int try_libraries(const char *config, struct library *found, int max)
 		strcpy(found[n].path, path);
 		try(&found[n++], config);
 	}
-	if (pclose(cache))
-		return complain("/sbin/ldconfig -p failed"), -1;
+	/* What comes after the last that there is room for is not read. */
+	if (pclose(list) && n < max)
+		return complain("/sbin/ldconfig failed"), -1;
+	if (!n)
+		return complain("ldconfig knows no libcrypto"), -1;
 	return n;
 }
