@@ -7,9 +7,13 @@ KERNEL = "bookworm-cloud"
 KEYS = ("rsa", "ecdsa", "ed25519")
 LIMIT = 240.0
 # Its new keys can be held up.
-HELD = "[Service]\nExecStart=\nExecStart=sysgenidctl watch --exec 'read go </tmp/go && exec /usr/local/sbin/host-keys'\n"
-SCAN = "while :; do ssh-keyscan -t ed25519 127.0.0.1 2>/dev/null || :; done"
+HELD = """[Service]
+ExecStart=
+ExecStart=sysgenidctl watch --exec 'read go </tmp/go && exec /usr/local/sbin/host-keys'
+"""
+SCAN = "while sleep 0.5; do ssh-keyscan -t ed25519 127.0.0.1 2>/dev/null || :; done"
 WAIT_WATCHERS = "16"  # ioctl(2)
+OUTDATED = "/sys/class/misc/sysgenid/outdated"
 SEED = "/var/lib/systemd/random-seed"
 
 Identity = dict[str, str]
@@ -47,10 +51,8 @@ def adjusted(t: Context, state: State) -> Identity:
         old = public_key(clone)
         pid = clone.run("systemctl", "show", "--value", "-p", "MainPID", "open-ssh").out.strip()
         # One has confirmed, and one cannot: all wait for that.
-        wait_until(lambda: clone.read("/sys/class/misc/sysgenid/outdated") == "1", LIMIT, "the identity to be confirmed")
-        wait_until(
-            lambda: clone.read(f"/proc/{pid}/syscall").split()[0] == WAIT_WATCHERS, LIMIT, "open-ssh to wait for watchers"
-        )
+        wait_until(lambda: clone.read(OUTDATED) == "1", LIMIT, "the identity to be confirmed")
+        wait_until(lambda: clone.read(f"/proc/{pid}/syscall").split()[0] == WAIT_WATCHERS, LIMIT, "open-ssh to wait")
         late = clone.run("sysgenidctl", "watchers", "--outdated")
         assert "sysgenidctl" in late.out, late
         assert clone.run("systemctl", "is-active", "ssh").out.strip() == "inactive"
@@ -58,7 +60,7 @@ def adjusted(t: Context, state: State) -> Identity:
         wait_until(lambda: offered(clone), LIMIT, "the port of SSH to open", interval=0.2)
         key = public_key(clone)
         assert old != key and set(offered(clone)) == {key}, (old, key, offered(clone))
-        assert clone.read("/sys/class/misc/sysgenid/outdated") == "0"
+        assert clone.read(OUTDATED) == "0"
         return identity(clone)
 
 

@@ -30,7 +30,8 @@ def machine(t: Context) -> State:
 
 
 def started(t: Context, server: Postgres, shop: str, program: str, ready: State) -> VM:
-    vm = t.clone(ready, "same")
+    # With an id of its own, as all machines of the shop have.
+    vm = t.clone(ready)
     vm.spawn("orders", "env", *server.environment(shop), program)
     return vm
 

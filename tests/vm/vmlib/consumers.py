@@ -4,6 +4,7 @@ languages, and a network card. Its tests share one, so that it is made and boote
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -57,13 +58,16 @@ def root(lab: Lab) -> systems.Root:
     return base.changed(COMPILE, files=programs(sources))
 
 
-def boot(lab: Lab) -> VM:
-    """The machine, with the module loaded, the services of the examples running, and the port of SSH closed."""
+def boot(lab: Lab, base: systems.Root | None = None) -> VM:
+    """The machine (of another root, if one is given), with the module loaded, the services of the examples running,
+    and the port of SSH closed."""
     network = lab.folder / "guest.network"
     network.write_text(NETWORK, "ascii")
     files = {"etc/systemd/network/guest.network": network}
     for name in SERVICES:
         folder = repo.EXAMPLES / name
-        files[f"usr/local/sbin/{name}"] = folder / name
+        program = files[f"usr/local/sbin/{name}"] = lab.folder / name
+        shutil.copyfile(folder / name, program)
+        program.chmod(0o755)
         files |= {f"{systems.UNITS}/{unit.name}": unit for unit in folder.glob("*.service")}
-    return lab.boot_system(root(lab), files=files, network="host")
+    return lab.boot_system(base or root(lab), files=files, network="host")

@@ -55,8 +55,8 @@ class Postgres:
         self.port = 0
 
     def _as_account(self, program: str, *words: str) -> list[str | Path]:
-        identity = ["setpriv", f"--reuid={ACCOUNT}", f"--regid={ACCOUNT}", "--clear-groups", "--pdeathsig", "QUIT", "--"]
-        return [*identity, self._programs / program, *words]
+        identity = [f"--reuid={ACCOUNT}", f"--regid={ACCOUNT}", "--clear-groups"]
+        return ["setpriv", *identity, "--pdeathsig", "QUIT", "--", self._programs / program, *words]
 
     def __enter__(self) -> Self:
         self._folder.mkdir()
