@@ -39,7 +39,7 @@ def _includes(sources: list[Path], header: str) -> bool:
     return any(re.search(pattern, source.read_text("utf-8"), re.MULTILINE) for source in sources)
 
 
-def _patched(source: Path, patch: Path, to: Path) -> Path:
+def patched(source: Path, patch: Path, to: Path) -> Path:
     """A copy of the source's folder in which the patch was applied with -p1; returns the source in it."""
     folder = to / source.parent.relative_to(repo.TOP)
     shutil.copytree(source.parent, folder)
@@ -80,7 +80,7 @@ def compile_program(
         include = [f"-I{repo.TOP / name}" for name in FOLDERS]
         inputs = sources
         if patch:
-            inputs = [_patched(source, patch, to / "tree"), *sources[1:]]
+            inputs = [patched(source, patch, to / "tree"), *sources[1:]]
             include.append(f"-I{repo.GUEST}")
         command: list[str | Path] = ["gcc", *flags, *include, "-o", to / "program", *inputs, *libraries]
         run_tool(command, COMPILE_LIMIT, f"compiling {source.name}, {bits} bits")

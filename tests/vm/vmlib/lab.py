@@ -24,7 +24,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Literal, Self, TypeVar
 
 from . import accel, cache, initramfs, kernels, module, repo, systems
 from .booted import BootedStates
@@ -165,7 +165,7 @@ class Lab:
         files: Mapping[str, Path] | None = None,
         release: str | None = None,
         disk: Path | None = None,
-        network: bool = False,
+        network: bool | Literal["host"] = False,
         memory: int = 512,
         append: str = "",
         extra: Sequence[str] = (),
@@ -179,8 +179,9 @@ class Lab:
         packages, debs: also installed. files: also there, by their path in the guest.
         release: which of the root's kernels; the first if it is not named.
         disk: continue with the disk of a VM that has ended, of the same root.
-        network: a network card, with nothing but the VM behind it. extra: further options of QEMU.
+        network: a network card, with nothing but the VM behind it, or "host". extra: further options of QEMU.
         """
+        network_options = systems.HOST_NETWORK if network == "host" else systems.NETWORK if network else ()
         root = root or systems.stock(self.kernel)
         if packages or debs:
             root = root.installed(debs, packages)
@@ -193,7 +194,7 @@ class Lab:
             append=f"root=LABEL=root rw net.ifnames=0 {append}".strip(),
             vmgenid=guid is not None,
             disk=disk or root.image(self._booted.folder if self._booted else self.folder, files),
-            extra=(*(systems.NETWORK if network else ()), *extra),
+            extra=(*network_options, *extra),
         )
         chosen = new_guid() if guid == "auto" else guid
 

@@ -44,8 +44,9 @@ UNITS = "etc/systemd/system"
 # An installer gives each machine one.
 MACHINE_ID = "5ca1ab1e" * 4
 
-# The guest sees a card and a DHCP server, and reaches nothing.
+# The guest sees a card and a DHCP server, and reaches nothing, or this host's loopback as 10.0.2.2.
 NETWORK = ("-netdev", "user,id=net,restrict=on", "-device", "virtio-net-pci,netdev=net")
+HOST_NETWORK = ("-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net")
 
 # Nothing starts in a root that is not booted.
 INSTALL = """
