@@ -9,6 +9,8 @@ from vmlib import VM, Context, vmtest
 from vmlib.extras import with_files
 from vmlib.repo import GUEST
 
+from test_debug_kernels import check_leaks
+
 FOLDER = "/corpus"
 
 
@@ -33,9 +35,13 @@ def fuzz(t: Context, vm: VM, options: str, limit: float) -> dict[str, str]:
 
 def for_a_while(t: Context, seconds: int) -> None:
     vm = boot(t)
-    assert int(fuzz(t, vm, f"--seconds {seconds}", seconds + 200)["programs"]) > 0
+    said = fuzz(t, vm, f"--seconds {seconds}", seconds + 400)
+    assert int(said["programs"]) > 0
+    # It was guided, where the kernel says what a program reached.
+    assert int(said.get("edges", 0)) > 0 or not t.image.has("KCOV")
     # What the kernel frees later it has freed by then, or the module would be in use.
     assert vm.rmmod() == 0
+    check_leaks(vm)
 
 
 @vmtest("bookworm-cloud", cpus=2, timeout=300)
@@ -44,7 +50,12 @@ def calls(t: Context) -> None:
 
 
 @vmtest(full_only=True, cpus=2, timeout=600)
-def calls_for_five_minutes(t: Context) -> None:
+def calls_for_a_minute(t: Context) -> None:
+    for_a_while(t, 60)
+
+
+@vmtest("faults", full_only=True, cpus=2, timeout=1200)
+def guided_calls_for_five_minutes(t: Context) -> None:
     for_a_while(t, 300)
 
 
@@ -81,3 +92,17 @@ def a_size_that_is_not_checked_is_found(t: Context) -> None:
 @vmtest("bookworm-cloud", timeout=600)
 def a_count_that_is_not_kept_is_found(t: Context) -> None:
     finds(t, "fuzz-count.patch", "outdated|watchers")
+
+
+@vmtest("faults", cpus=2, timeout=1200, full_only=True, expect_complaint="kmemleak: .* new suspected memory leaks")
+def a_pid_that_is_not_put_is_found(t: Context) -> None:
+    """Costs memory only: no count is wrong."""
+    vm = boot(t, "leak-pid.patch")
+    fuzz(t, vm, "--seed 1 --seconds 30", 400)
+    assert vm.rmmod() == 0
+    try:
+        check_leaks(vm)
+    except AssertionError as e:
+        assert "alloc_pid" in str(e), e
+    else:
+        raise AssertionError("the leak was not found")
