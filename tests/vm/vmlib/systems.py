@@ -141,6 +141,7 @@ class Root:
             mnt = to / "files"
             mnt.mkdir()
             for name, path in shared.items():
+                (mnt / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(path, mnt / name)
             lower = ":".join(str(_content(layer)) for layer in self.layers)
             command = ["/bin/sh", "-c", script, "sh", *words]

@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: MIT
+"""The overseer on a stock system with real nftables and systemd: nothing passes before the machine is ready."""
+
+import json
+import re
+import signal
+from dataclasses import dataclass
+from typing import Any
+
+from vmlib import VM, Context, State, overseer, vmtest, wait_until
+
+CONFIG = "/etc/sysgenid/overseer.conf"
+SOCKET = "/run/sysgenid/overseer.sock"
+LIMIT = 240.0
+ORDINARY = 1000
+# What the host reads of a port of the guest.
+TOLD = ("-device", "virtio-serial-pci", "-chardev", "ringbuf,id=told,size=65536")
+TOLD += ("-device", "virtserialport,chardev=told,name=ready")
+PORT = "/dev/virtio-ports/ready"
+
+# The machine's end of the wire is w0; the other end, in a namespace of its own, has no gate.
+WIRE = """
+set -e
+ip netns add peer
+ip link add w0 address 02:00:00:00:00:01 type veth peer name w1 address 02:00:00:00:00:02
+ip link set w1 netns peer
+ip address add 10.9.0.1/24 dev w0
+ip netns exec peer ip address add 10.9.0.2/24 dev w1
+ip link set w0 up
+ip netns exec peer ip link set w1 up
+ip neighbour replace 10.9.0.2 lladdr 02:00:00:00:00:02 dev w0
+ip netns exec peer ip neighbour replace 10.9.0.1 lladdr 02:00:00:00:00:01 dev w1
+"""
+
+# An hour of adjusting, while packets pass on the port that is open: so many that were not let through were sent.
+BUSY_HOOK = """#!/bin/sh
+for side in inside outside; do
+	was=$(grep -c open /run/$side)
+	until [ $(($(grep -c open /run/$side) - was)) -ge 100 ]; do sleep 0.05; done
+done
+"""
+
+# Lasts while there is a file, fails while there is another one.
+HOOK = """#!/bin/sh
+echo "$SYSGENID_STATE $SYSGENID_GENERATION" >>/run/hooked
+while [ -e /run/stay ]; do sleep 0.1; done
+[ ! -e /run/fail ]
+"""
+
+
+def sh(vm: VM, script: str) -> str:
+    done = vm.run("sh", "-c", script, limit=LIMIT)
+    assert done.ok, (script, done)
+    return done.out
+
+
+def hook(vm: VM, when: str, text: str = HOOK) -> None:
+    sh(vm, f"mkdir -p /etc/sysgenid/{when}.d")
+    vm.write(f"/etc/sysgenid/{when}.d/50-test", text)
+    sh(vm, f"chmod 755 /etc/sysgenid/{when}.d/50-test")
+
+
+def oversee(vm: VM, *lines: str) -> None:
+    """Start the overseer with this configuration."""
+    sh(vm, "mkdir -p /etc/sysgenid")
+    vm.write(CONFIG, "\n".join(["[overseer]", "gate = nftables", "hook-timeout = 600", *lines, ""]))
+    sh(vm, "systemctl restart sysgenid-overseer")
+
+
+def booted(t: Context) -> VM:
+    return t.boot_system(overseer.root(t.kernel), extra=TOLD)
+
+
+def status(vm: VM) -> dict[str, Any]:
+    """Nothing while it does not run."""
+    done = vm.run("sysgenidctl", "status", "--json")
+    found: dict[str, Any] = json.loads(done.out) if done.ok else {}
+    return found
+
+
+def until(vm: VM, state: str, generation: int | None = None) -> dict[str, Any]:
+    def look() -> dict[str, Any] | None:
+        now = status(vm)
+        there = now.get("state") == state and generation in (None, now["generation"])
+        return now if there else None
+
+    return wait_until(look, LIMIT, f"{vm.name} to be {state}")
+
+
+def is_closed(vm: VM) -> bool:
+    return "policy drop" in sh(vm, "nft list ruleset")
+
+
+def journal(vm: VM) -> str:
+    return sh(vm, "journalctl --sync; journalctl -o cat -u sysgenid-overseer")
+
+
+def wire(vm: VM) -> None:
+    """A packet each millisecond in both directions, and who sees what arrives."""
+    sh(vm, WIRE)
+    ends = {"inside": ("", "w0", "10.9.0.2"), "outside": ("ip netns exec peer", "w1", "10.9.0.1")}
+    for side, (inside, interface, _) in ends.items():
+        vm.spawn(f"watch-{side}", "sh", "-c", f"exec {inside} packets watch {interface} >/run/{side}")
+        sh(vm, f"until grep -q ready /run/{side}; do sleep 0.1; done")
+    for side, (inside, interface, to) in ends.items():
+        vm.spawn(f"send-{side}", "sh", "-c", f"exec {inside} packets send {interface} {to}")
+    flows(vm, 1)
+
+
+def packets(vm: VM, side: str, since: float, before: float = 1e18) -> list[tuple[int, str]]:
+    """When each one arrived, and its kind."""
+    lines = sh(vm, f"awk '$1 > {since:.0f} && $1 < {before:.0f}' /run/{side}").splitlines()
+    return [(int(line.split()[0]), line.split()[1]) for line in lines if re.fullmatch(r"\d+ (udp|raw|open)", line)]
+
+
+def closed_kinds(vm: VM, since: float, before: float) -> list[tuple[str, int, str]]:
+    """The packets of that time that are no exception."""
+    found = [(side, *packet) for side in ("inside", "outside") for packet in packets(vm, side, since, before)]
+    return [(side, when, kind) for side, when, kind in found if kind != "open"]
+
+
+def flows(vm: VM, since: float) -> None:
+    """Everything passes, from then on."""
+    for side in ("inside", "outside"):
+        seen = f"awk 'NF == 2 && $1 > {since:.0f} {{ print $2 }}' /run/{side} | sort -u | wc -l"
+        sh(vm, f'until [ "$({seen})" = 3 ]; do sleep 0.1; done')
+
+
+@dataclass
+class Times:
+    """Of the way to ready; CLOCK_BOOTTIME in nanoseconds."""
+
+    published: int
+    closed: float
+    opened: float
+
+
+def times(vm: VM) -> Times:
+    """The gate began to open no earlier than that."""
+    published = int(json.loads(sh(vm, "sysgenidctl get --json"))["time_ns"])
+    line = re.findall(r"([\d.]+) ms after it was published: gate ([\d.]+),", journal(vm))[-1]
+    ready, closed = (float(ms) * 1e6 for ms in line)
+    return Times(published, published + closed + 1e5, published + ready - 1e5)
+
+
+def one_clone(t: Context, state: State, quiesced: int) -> None:
+    with t.cloned(state) as clone:
+        until(clone, "ready", 1)
+        at = times(clone)
+        flows(clone, at.opened)
+        passed = closed_kinds(clone, quiesced, at.opened)
+        assert not passed, f"{len(passed)} packets before it was ready: {passed[:5]}"
+        for side in ("inside", "outside"):
+            assert packets(clone, side, at.published, at.opened), f"{side}: the exception was closed, too"
+
+
+def quiesced_clones(t: Context, pairs: int) -> None:
+    vm = booted(t)
+    hook(vm, "adjust", BUSY_HOOK)
+    oversee(vm, "except-ports = 7000/udp 7001/udp")
+    wire(vm)
+    assert "quiesced" in sh(vm, "sysgenidctl quiesce")
+    quiesced = vm.ping()
+    state = vm.snapshot()
+    vm.close()
+    t.parallel([lambda: one_clone(t, state, quiesced)] * (2 * pairs))
+
+
+@vmtest("bookworm-cloud", cpus=2, timeout=1800)
+def nothing_passes_before_ready(t: Context) -> None:
+    """Neither what IP sends nor what a packet socket does; but the port that is an exception is open all the time."""
+    quiesced_clones(t, 2)
+
+
+@vmtest("bookworm-cloud", cpus=2, timeout=7200, full_only=True)
+def nothing_passes_in_fifty_pairs(t: Context) -> None:
+    quiesced_clones(t, 50)
+
+
+@vmtest("bookworm-cloud", timeout=1800)
+def without_quiesce(t: Context) -> None:
+    """Some pass until the gate is closed, how many is written here; then none."""
+    vm = booted(t)
+    hook(vm, "adjust", BUSY_HOOK)
+    oversee(vm, "except-ports = 7000/udp 7001/udp")
+    wire(vm)
+    before = vm.ping()
+    state = vm.snapshot()
+    vm.close()
+    for _ in range(2):
+        with t.cloned(state) as clone:
+            until(clone, "ready", 1)
+            at = times(clone)
+            flows(clone, at.opened)
+            early = closed_kinds(clone, before, at.closed)
+            took = (at.closed - at.published) / 1e6
+            t.log(f"{len(early)} packets passed; the gate was closed {took:.1f} ms after the generation was published")
+            assert not closed_kinds(clone, at.closed, at.opened)
+
+
+def enter(vm: VM, state: str) -> None:
+    """From ready to this state, and it stays."""
+    sh(vm, "rm -f /run/stay /run/fail /run/hooked")
+    if state in ("quiescing", "adjusting"):
+        vm.write("/run/stay", "")
+    if state == "held":
+        vm.write("/run/fail", "")
+    if state in ("quiescing", "quiesced"):
+        vm.spawn("quiesce", "sysgenidctl", "quiesce")
+    if state in ("adjusting", "held"):
+        sh(vm, "sysgenidctl trigger")
+    until(vm, state)
+    if state in ("quiescing", "adjusting", "held"):
+        wait_until(lambda: vm.exists("/run/hooked"), LIMIT, "the hook")
+
+
+def leave(vm: VM, generation: int) -> None:
+    """Back to ready."""
+    sh(vm, "rm -f /run/stay /run/fail")
+    if status(vm).get("state") in ("held", "quiesced"):
+        vm.run("sysgenidctl", "resume", limit=LIMIT)
+    until(vm, "ready", generation)
+
+
+def ends_ready(t: Context, state: State, name: str, generation: int) -> None:
+    with t.cloned(state) as clone:
+        if name == "held":
+            wait_until(lambda: f"held at generation {generation}" in journal(clone), LIMIT, "the hook to fail again")
+        leave(clone, generation)
+        assert f"generation {generation}: adjusting" in journal(clone)
+
+
+STATES = {
+    # What one finds who is started after kill -9.
+    "ready": "ready",
+    "quiescing": "ready",
+    "quiesced": "quiesced",
+    "adjusting": "adjusting",
+    "held": "held",
+}
+
+
+@vmtest("bookworm-cloud", timeout=2400)
+def killed_and_cloned_in_every_state(t: Context) -> None:
+    """kill -9: the gate stays closed, the next one goes on. A snapshot: both clones end ready."""
+    vm = booted(t)
+    for when in ("adjust", "quiesce"):
+        hook(vm, when)
+    oversee(vm)
+    for name, then in STATES.items():
+        enter(vm, name)
+        generation = status(vm)["generation"]
+        state = vm.snapshot()
+        t.parallel([lambda: ends_ready(t, state, name, generation + 1)] * 2, workers=1)
+        state.discard()
+        vm.resume()
+        pid = sh(vm, "systemctl show --value -p MainPID sysgenid-overseer").strip()
+        sh(vm, f"kill -9 {pid}")
+        if name not in ("ready", "quiescing"):
+            assert is_closed(vm), name
+        wait_until(lambda: sh(vm, "systemctl show --value -p MainPID sysgenid-overseer").strip() not in ("0", pid), LIMIT, "it")
+        until(vm, then)
+        assert is_closed(vm) == (then != "ready"), name
+        assert f"found {name} at generation {generation}" in journal(vm), journal(vm)
+        leave(vm, generation)
