@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Behind "sysgenidctl status", "quiesce" and "resume": requests to
- * sysgenid-overseer. Its name is the request.
+ * Behind "sysgenidctl status", "quiesce" and "resume", and "trigger" where there
+ * is no device: requests to sysgenid-overseer. Its name is the request.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -97,6 +97,8 @@ static int print_answer(struct json_object *answer, bool json)
 	if (json)
 		puts(json_object_to_json_string_ext(answer,
 						    JSON_C_TO_STRING_PLAIN));
+	else if (done && !text_of(answer, "state"))
+		puts(text_of(answer, "generation"));
 	else if (done)
 		printf("%s at generation %s%s%s\n", text_of(answer, "state"),
 		       text_of(answer, "generation"), about ? ": " : "",
@@ -104,6 +106,18 @@ static int print_answer(struct json_object *answer, bool json)
 	else
 		fprintf(stderr, "sysgenidctl: %s\n", text_of(answer, "message"));
 	return !fflush(stdout) && done ? DONE : FAILED;
+}
+
+/* What sysgenidctl has read already, and a program's arguments would show. */
+static struct json_object *entropy(void)
+{
+	unsigned char bytes[512];
+	char hex[2 * sizeof(bytes) + 1] = "";
+	size_t len = fread(bytes, 1, sizeof(bytes), stdin);
+
+	for (size_t i = 0; i < len; i++)
+		snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
+	return json_object_new_string(hex);
 }
 
 static int request(const char *name, const char *flag, bool set, bool json)
@@ -118,6 +132,8 @@ static int request(const char *name, const char *flag, bool set, bool json)
 	json_object_object_add(o, "scope", json_object_new_string("system"));
 	if (set)
 		json_object_object_add(o, flag, json_object_new_boolean(true));
+	if (!strcmp(name, "trigger"))
+		json_object_object_add(o, "entropy", entropy());
 	answer = ask(fd, o);
 	json_object_put(o);
 	if (!answer) {
@@ -137,6 +153,7 @@ static const struct {
 	{ "status", NULL },
 	{ "quiesce", "until-resume" },
 	{ "resume", "force" },
+	{ "trigger", NULL },
 };
 
 static int run(int argc, char **argv, const char *name, const char *flag)

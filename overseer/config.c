@@ -132,6 +132,19 @@ static const char *set_gate(struct config *c, const char *value)
 	return NULL;
 }
 
+static const char *set_publisher(struct config *c, const char *value)
+{
+	if (!strcmp(value, "none"))
+		c->publisher = PUBLISHER_NONE;
+	else if (!strcmp(value, "trigger"))
+		c->publisher = PUBLISHER_TRIGGER;
+	else if (!strcmp(value, "vmclock"))
+		c->publisher = PUBLISHER_VMCLOCK;
+	else
+		return "none, trigger or vmclock";
+	return NULL;
+}
+
 static const char *set_laggards(struct config *c, const char *value)
 {
 	if (!strcmp(value, "report"))
@@ -216,6 +229,7 @@ static const struct key {
 	{ "destroy-connections", set_destroy_connections },
 	{ "freeze", set_freeze },
 	{ "announce", set_announce },
+	{ "publisher", set_publisher },
 };
 
 static int take(void *user, const char *section, const char *name,

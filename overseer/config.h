@@ -18,6 +18,13 @@ enum laggards {
 	LAGGARDS_HOLD,
 };
 
+/* Who keeps the page file where there is no module. */
+enum publisher_kind {
+	PUBLISHER_NONE,
+	PUBLISHER_TRIGGER,
+	PUBLISHER_VMCLOCK,
+};
+
 struct words {
 	char **word;
 	size_t count;
@@ -36,6 +43,7 @@ struct config {
 	bool destroy_connections;
 	struct words freeze;
 	char *announce;
+	enum publisher_kind publisher;
 };
 
 #define CONFIG_PATH "/etc/sysgenid/overseer.conf"

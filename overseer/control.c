@@ -9,6 +9,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <sysgenid.h>
+
 #include "control.h"
 #include "log.h"
 
@@ -122,6 +124,54 @@ static bool flag_of(struct json_object *o, const char *key, bool *flag)
 	return json_object_is_type(value, json_type_boolean);
 }
 
+static int digit(char c)
+{
+	const char *all = "0123456789abcdef", *at = c ? strchr(all, c) : NULL;
+
+	return at ? (int)(at - all) : -1;
+}
+
+/* The number of bytes, or -1. */
+static int from_hex(const char *text, unsigned char *bytes, size_t size)
+{
+	size_t n = 0;
+
+	for (; *text; text += 2) {
+		int high = digit(text[0]), low = high < 0 ? -1 : digit(text[1]);
+
+		if (low < 0 || n == size)
+			return -1;
+		bytes[n++] = (unsigned char)(high << 4 | low);
+	}
+	return (int)n;
+}
+
+static void trigger(struct client *c, const char *entropy)
+{
+	unsigned char bytes[SYSGENID_ENTROPY_MAX];
+	int len = from_hex(entropy, bytes, sizeof(bytes));
+	struct json_object *o;
+	uint32_t generation;
+
+	if (len < 0) {
+		send_error(c, "bad-request", false,
+			   "entropy is at most 512 bytes in lower-case hexadecimal");
+		return;
+	}
+	if (!machine_trigger(c->control->machine, bytes, (size_t)len,
+			     &generation)) {
+		send_error(c, "failed", false,
+			   "the overseer makes no generations here: see publisher in sysgenid-overseer.conf(5)");
+		return;
+	}
+	o = json_object_new_object();
+	json_object_object_add(o, "ok", json_object_new_boolean(true));
+	json_object_object_add(o, "generation",
+			       json_object_new_int64(generation));
+	json_object_object_add(o, "published", json_object_new_boolean(true));
+	send_object(c, o);
+}
+
 static void ask_machine(struct client *c, const char *request, bool flag)
 {
 	struct machine *m = c->control->machine;
@@ -149,9 +199,13 @@ static void handle(struct client *c, struct json_object *o)
 		send_status(c);
 		return;
 	}
+	if (!strcmp(request, "trigger")) {
+		trigger(c, text_of(o, "entropy"));
+		return;
+	}
 	if (strcmp(request, "quiesce") && strcmp(request, "resume")) {
 		send_error(c, "bad-request", false,
-			   "there are the requests status, quiesce and resume");
+			   "there are the requests status, quiesce, resume and trigger");
 		return;
 	}
 	if (!flag_of(o, *request == 'q' ? "until-resume" : "force", &flag)) {

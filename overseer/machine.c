@@ -15,6 +15,7 @@
 #include "connections.h"
 #include "log.h"
 #include "machine.h"
+#include "publishing.h"
 #include "target.h"
 #include "watchers.h"
 
@@ -34,6 +35,8 @@ struct machine {
 	const struct config *config;
 	struct gate *gate;
 	struct sysgenid *g;
+	/* NULL: the module publishes. */
+	struct publishing *publishing;
 	struct situation now;
 	struct commands *commands;
 	struct target *target;
@@ -359,7 +362,11 @@ static void on_adjusted(void *user, const char *failed)
 		hold(m, failed);
 		return;
 	}
-	wait_for_watchers(m, m->config->watcher_timeout);
+	/* A page file has readers, and does not know them. */
+	if (m->publishing)
+		on_confirmed(m, 0, 0);
+	else
+		wait_for_watchers(m, m->config->watcher_timeout);
 }
 
 static void adjust(struct machine *m, uint32_t generation)
@@ -589,7 +596,11 @@ static void on_released(void *user, const char *failed)
 void machine_release(struct machine *m)
 {
 	stop_work(m);
-	sd_event_source_set_enabled(m->source, SD_EVENT_OFF);
+	if (m->source)
+		sd_event_source_set_enabled(m->source, SD_EVENT_OFF);
+	/* Not at a restart: the next one goes on with the count. */
+	publishing_end(m->publishing);
+	m->publishing = NULL;
 	if (m->now.state != READY) {
 		reopen(m, on_released);
 		return;
@@ -612,11 +623,47 @@ static int on_gate_event(sd_event_source *source, int fd, uint32_t events,
 	return 0;
 }
 
+static void on_published(void *user)
+{
+	on_generation(NULL, -1, EPOLLIN, user);
+}
+
+bool machine_trigger(struct machine *m, const void *bytes, size_t len,
+		     uint32_t *generation)
+{
+	if (!m->publishing)
+		return false;
+	*generation = publishing_trigger(m->publishing, bytes, len);
+	return true;
+}
+
+static bool open_source(struct machine *m)
+{
+	enum publisher_kind kind = m->config->publisher;
+	int r;
+
+	if (kind) {
+		m->publishing = publishing_new(m->event, kind, on_published, m);
+		if (!m->publishing)
+			return false;
+	}
+	r = sysgenid_open(&m->g, kind ? SYSGENID_OPEN_SOFT : 0);
+	if (r) {
+		log_error("%s: %s; see \"sysgenidctl doctor\"",
+			  kind ? SYSGENID_SOFT_FOLDER : SYSGENID_DEVICE,
+			  strerror(-r));
+		return false;
+	}
+	if (!kind)
+		sd_event_add_io(m->event, &m->source, sysgenid_get_fd(m->g),
+				EPOLLIN, on_generation, m);
+	return true;
+}
+
 struct machine *machine_new(sd_event *event, const struct config *c,
 			    struct gate *gate)
 {
 	struct machine *m = calloc(1, sizeof(*m));
-	int r;
 
 	if (!m)
 		return NULL;
@@ -628,16 +675,11 @@ struct machine *machine_new(sd_event *event, const struct config *c,
 		free(m);
 		return NULL;
 	}
-	r = sysgenid_open(&m->g, 0);
-	if (r) {
-		log_error(SYSGENID_DEVICE ": %s; see \"sysgenidctl doctor\"",
-			  strerror(-r));
+	if (!open_source(m)) {
 		target_free(m->target);
 		free(m);
 		return NULL;
 	}
-	sd_event_add_io(event, &m->source, sysgenid_get_fd(m->g), EPOLLIN,
-			on_generation, m);
 	if (gate_fd(gate) >= 0)
 		sd_event_add_io(event, NULL, gate_fd(gate), EPOLLIN,
 				on_gate_event, m);
@@ -671,6 +713,9 @@ bool machine_start(struct machine *m)
 		log_ready(m);
 		return true;
 	}
+	/* None but this one makes them, so that none was missed; the page began a new count for its readers. */
+	if (m->config->publisher == PUBLISHER_TRIGGER)
+		before.generation = generation;
 	m->now = before;
 	log_notice("found %s at generation %" PRIu32,
 		   state_name(before.state), before.generation);

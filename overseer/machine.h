@@ -44,6 +44,12 @@ void machine_quiesce(struct machine *m, bool until_resume, answer_fn *answer,
 /* @force: opens, whatever there is. */
 void machine_resume(struct machine *m, bool force, answer_fn *answer,
 		    void *user);
+/*
+ * A new generation, where "publisher =" has the overseer make them; @bytes differ
+ * in each clone. False: it has not.
+ */
+bool machine_trigger(struct machine *m, const void *bytes, size_t len,
+		     uint32_t *generation);
 /* Nobody waits for this answer any more. */
 void machine_forget(struct machine *m, void *user);
 /* For "systemctl stop": thaws, opens, and ends the loop. */

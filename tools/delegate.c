@@ -5,7 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "entropy.h"
 #include "sysgenidctl.h"
+
+#define OVERSEER_SOCKET "/run/sysgenid/overseer.sock"
 
 static int delegate(const char *name, const char *program, const char *package,
 		    char **argv)
@@ -49,4 +52,24 @@ int cmd_resume(int argc, char **argv)
 {
 	(void)argc;
 	return overseer("resume", argv);
+}
+
+bool overseer_publishes(void)
+{
+	return access(SYSGENID_DEVICE, F_OK) && !access(OVERSEER_SOCKET, F_OK);
+}
+
+/* By standard input: everybody can see the arguments of a program. */
+int trigger_overseer(const struct entropy *e, bool json)
+{
+	char *argv[] = { NULL, json ? (char *)(uintptr_t)"--json" : NULL, NULL };
+	int ends[2];
+
+	/* A pipe takes more than this without a reader. */
+	if (pipe(ends) || write(ends[1], e->bytes, e->len) != (ssize_t)e->len ||
+	    dup2(ends[0], STDIN_FILENO) < 0)
+		return complain(-errno, "trigger");
+	close(ends[0]);
+	close(ends[1]);
+	return overseer("trigger", argv);
 }

@@ -40,9 +40,13 @@ static int open_folder(const char *path)
 {
 	struct statfs fs;
 	struct stat st;
-	int fd;
+	int fd, r = 0;
 
-	if (mkdir(path, 0755) && errno != EEXIST)
+	if (!mkdir(path, 0755))
+		r = chmod(path, 0755);
+	else if (errno != EEXIST)
+		r = -1;
+	if (r)
 		return -errno;
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
@@ -120,7 +124,8 @@ static int prepare(struct page_file *f, uint32_t generation)
 	f->fd = openat(f->folder, PREPARED,
 		       O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 		       0644);
-	if (f->fd < 0)
+	/* Everybody may look, whatever the umask. */
+	if (f->fd < 0 || fchmod(f->fd, 0644))
 		return -errno;
 	/* Without memory for it the store would be fatal. */
 	r = -posix_fallocate(f->fd, 0, (off_t)page_size());

@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * sysgenidctl publish: keep the page file of SYSGENID_OPEN_SOFT.
- *
- * Whoever resumes the machine writes a line with bytes that differ in each
- * clone. As in the module they are mixed into the kernel's random generator,
- * that is reseeded, and then a new generation is published: programs that drew
- * bytes because of an earlier one would draw the same in each clone.
+ * sysgenidctl publish: keep the page file of SYSGENID_OPEN_SOFT. Whoever resumes
+ * the machine writes a line with bytes that differ in each clone.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -15,20 +11,15 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "page.h"
+#include "publisher.h"
 #include "rng.h"
 #include "sysgenidctl.h"
 
-struct publisher {
-	struct page_file file;
-	int rng;
+struct task {
+	struct publisher publisher;
 	bool json;
-	/* About the line that is coming in. */
-	bool entropy;
-	int mix_error;
 	/* To be reseeded once more. */
 	bool unsettled;
 };
@@ -42,7 +33,7 @@ static void on_signal(int number)
 }
 
 /* Output is for people: that nobody reads it is no reason to end. */
-static void print(const struct publisher *p, uint32_t generation,
+static void print(const struct task *p, uint32_t generation,
 		  bool reseed_failed)
 {
 	if (p->json)
@@ -54,62 +45,32 @@ static void print(const struct publisher *p, uint32_t generation,
 	clearerr(stdout);
 }
 
-static void mix(struct publisher *p, const char *bytes, size_t len)
+static void publish(struct task *p)
 {
-	int r = len ? rng_mix(p->rng, bytes, len) : 0;
+	const char *doubt;
+	bool failed;
+	uint32_t generation = publisher_publish(&p->publisher, &doubt, &failed);
 
-	if (len)
-		p->entropy = true;
-	if (r)
-		p->mix_error = r;
-}
-
-/* Clones that go on unnoticed are worse than a generator that was not reseeded. */
-static void publish(struct publisher *p)
-{
-	int r = rng_reseed(p->rng);
-	uint32_t generation;
-
-	if (p->mix_error)
-		r = p->mix_error;
-	generation = page_publish(&p->file);
-	if (r)
-		fprintf(stderr,
-			"sysgenidctl: publish: the kernel's random generator could not be reseeded (%s): clones may draw equal random bytes\n",
-			strerror(-r));
-	else if (!p->entropy)
-		fprintf(stderr,
-			"sysgenidctl: publish: an empty line: clones of one snapshot may go on to draw equal random bytes\n");
-	print(p, generation, r);
-	p->entropy = false;
-	p->mix_error = 0;
+	if (doubt)
+		fprintf(stderr, "sysgenidctl: publish: %s\n", doubt);
+	print(p, generation, failed);
 	p->unsettled = true;
 }
 
-static void take(struct publisher *p, const char *bytes, size_t len)
+static void take(struct task *p, const char *bytes, size_t len)
 {
 	const char *end;
 
 	while ((end = memchr(bytes, '\n', len))) {
-		mix(p, bytes, (size_t)(end - bytes));
+		publisher_mix(&p->publisher, bytes, (size_t)(end - bytes));
 		publish(p);
 		len -= (size_t)(end - bytes) + 1;
 		bytes = end + 1;
 	}
-	mix(p, bytes, len);
+	publisher_mix(&p->publisher, bytes, len);
 }
 
-/*
- * A periodic reseed of the kernel that was under way in the snapshot ends after
- * the forced one and undoes it; so once more when it must be over.
- */
-static void settle(struct publisher *p)
-{
-	rng_reseed(p->rng);
-	p->unsettled = false;
-}
-
-static int serve(struct publisher *p, const sigset_t *mask)
+static int serve(struct task *p, const sigset_t *mask)
 {
 	static const struct timespec second = { .tv_sec = 1 };
 	struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
@@ -119,8 +80,10 @@ static int serve(struct publisher *p, const sigset_t *mask)
 		int n = ppoll(&in, 1, p->unsettled ? &second : NULL, mask);
 		ssize_t len;
 
-		if (n == 0)
-			settle(p);
+		if (n == 0) {
+			publisher_settle(&p->publisher);
+			p->unsettled = false;
+		}
 		if (n <= 0)
 			continue;
 		len = read(STDIN_FILENO, bytes, sizeof(bytes));
@@ -157,50 +120,14 @@ static int refuse(int code, const char *why)
 	return code;
 }
 
-static int create(struct page_file *file)
-{
-	int r = page_create(file, SYSGENID_SOFT_FOLDER);
-
-	switch (r) {
-	case 0:
-		return DONE;
-	case -EBUSY:
-		return refuse(FAILED,
-			      "another publisher keeps the page file (EBUSY)");
-	case -EPERM:
-		return refuse(
-			FAILED, SYSGENID_SOFT_FOLDER
-			" is not root's alone; try \"chown root: " SYSGENID_SOFT_FOLDER
-			"; chmod 0755 " SYSGENID_SOFT_FOLDER "\"");
-	case -EMEDIUMTYPE:
-		return refuse(
-			FAILED, SYSGENID_SOFT_FOLDER
-			" is not on a tmpfs, where a restart would clear it");
-	default:
-		return complain(r, SYSGENID_SOFT_FOLDER);
-	}
-}
-
-static int open_rng(struct publisher *p)
-{
-	int r;
-
-	p->rng = rng_open();
-	r = p->rng < 0 ? p->rng : rng_reseed(p->rng);
-	if (r == -EPERM)
-		return refuse(
-			NOT_PERMITTED,
-			"not permitted to reseed the kernel's random generator; it takes CAP_SYS_ADMIN in the initial user namespace");
-	return r ? complain(r, "/dev/urandom") : DONE;
-}
-
 int cmd_publish(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "json", no_argument, NULL, 'j' },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct publisher p = { .json = false };
+	struct task p = { .json = false };
+	const char *why;
 	sigset_t mask;
 	int c, r;
 
@@ -218,16 +145,14 @@ int cmd_publish(int argc, char **argv)
 			      ", which promises more; programs use that");
 	if (geteuid() != 0)
 		return refuse(NOT_PERMITTED, "not permitted; try it as root");
-	r = open_rng(&p);
-	if (r)
-		return r;
-	umask(022);
 	catch_signals(&mask);
-	r = create(&p.file);
+	r = publisher_open(&p.publisher, &why);
+	if (r && !why)
+		return complain(r, SYSGENID_SOFT_FOLDER);
 	if (r)
-		return r;
-	print(&p, p.file.page->generation, false);
+		return refuse(r == -EACCES ? NOT_PERMITTED : FAILED, why);
+	print(&p, p.publisher.file.page->generation, false);
 	r = serve(&p, &mask);
-	page_remove(&p.file);
+	publisher_close(&p.publisher);
 	return r;
 }

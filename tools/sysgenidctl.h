@@ -35,6 +35,11 @@ int cmd_status(int argc, char **argv);
 int cmd_quiesce(int argc, char **argv);
 int cmd_resume(int argc, char **argv);
 
+struct entropy;
+/* delegate.c: whether an overseer makes the generations here; has it make one. */
+bool overseer_publishes(void);
+int trigger_overseer(const struct entropy *e, bool json);
+
 /* complain.c: one line on stderr that says what to do; the exit code. */
 int complain(int error, const char *what);
 int complain_usage(const char *format, ...)

@@ -45,6 +45,7 @@ START_TEST(without_a_file)
 
 	ck_assert(config_read(&c, "/tmp/there/is/none"));
 	ck_assert_int_eq(c.gate, GATE_NONE);
+	ck_assert_int_eq(c.publisher, PUBLISHER_NONE);
 	ck_assert_int_eq(c.laggards, LAGGARDS_HOLD);
 	ck_assert(c.destroy_connections);
 	ck_assert_uint_eq(c.watcher_timeout, 30000000);
@@ -70,7 +71,9 @@ START_TEST(every_key)
 			    "laggards = kill\n"
 			    "destroy-connections = no\n"
 			    "freeze = a.service b@1.service\n"
-			    "announce = vsock:2:1234\n"));
+			    "announce = vsock:2:1234\n"
+			    "publisher = vmclock\n"));
+	ck_assert_int_eq(c.publisher, PUBLISHER_VMCLOCK);
 	ck_assert_int_eq(c.gate, GATE_NFTABLES);
 	ck_assert_uint_eq(c.except_interfaces.count, 2);
 	ck_assert_str_eq(c.except_interfaces.word[1], "eth2.100");

@@ -123,7 +123,7 @@ def life():
                                stderr=subprocess.PIPE, text=True)
     time.sleep(0.1)
     code, said = p.end()
-    check("SIGTERM", code == 0 and said.count("\n") == 1 and "empty line" in said, said)
+    check("SIGTERM", code == 0 and said.count("\n") == 1 and "no bytes" in said, said)
     check("the page is gone", not os.path.exists(PAGE) and generation() == 3)
     check("who still has it mapped sees a change", word(m) == 8)
     waiting.communicate(timeout=10)

@@ -144,3 +144,35 @@ def package_keeps_the_gate(t: Context) -> None:
     assert "gate is opened" in shown(vm, "journalctl", "-b", "-o", "cat", "SYSLOG_IDENTIFIER=sysgenid-overseer")
     left = shown(vm, "sh", "-c", "find /etc/sysgenid -type l; ls /etc/systemd/system/*/ | grep overseer || :")
     assert not left, left
+
+
+@vmtest(KERNEL, timeout=2400)
+def overseer_publishes(t: Context) -> None:
+    """Without the module: the agent's trigger goes to the overseer, which reseeds, publishes and adjusts."""
+    vm = guest(t)
+    drop_in = "/etc/systemd/system/sysgenid-overseer.service.d/publisher.conf"
+    shown(vm, "sh", "-c", "systemctl stop sysgenid-overseer && modprobe -r sysgenid && rm /etc/sysgenid/adjust.d/*")
+    shown(vm, "sh", "-c", "echo 'publisher = trigger' >>/etc/sysgenid/overseer.conf")
+    shown(vm, "install", "-D", "-m", "644", "/usr/share/sysgenid/publisher.conf", drop_in)
+    shown(vm, "systemctl", "daemon-reload")
+    shown(vm, "systemctl", "start", "sysgenid-overseer")
+    assert state(vm) == ("ready", 0)
+    assert "no program is waited for" in shown(vm, "journalctl", "-b", "-o", "cat", "-u", "sysgenid-overseer")
+    vm.spawn("rng", "soft", uid=1000, gid=1000)
+    vm.wait_output("rng", "^ready$", limit=60)
+    ctl(vm, "quiesce")
+    # An upgrade: still quiesced, though its page is a new one.
+    shown(vm, "systemctl", "restart", "sysgenid-overseer")
+    assert state(vm)[0] == "quiesced"
+    vm.wait_output("rng", "^mapped 1 ", limit=60)
+    snapshot, drawn = vm.snapshot(), []
+    for name in ("A", "B"):
+        with t.cloned(snapshot) as clone:
+            clone.write("/run/seed", f"of clone {name}")
+            assert shown(clone, "sysgenidctl", "trigger", "--entropy", "/run/seed") == "2"
+            drawn.append(clone.wait_output("rng", "^mapped 2 ([0-9a-f]{64})$", limit=60)[1])
+            ctl(clone, "resume")
+            assert state(clone) == ("ready", 2)
+            refused = clone.run("sysgenidctl", "trigger", "--expected", "2")
+            assert refused.code == 2 and "--expected" in refused.out, refused
+    assert drawn[0] != drawn[1], drawn
