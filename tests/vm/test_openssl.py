@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from test_install import installed
+from test_install import OFTEN, installed
 from vmlib import VM, Context, State, repo, vmtest, wait_until
 
 PROGRAMS = repo.VM / "openssl"
@@ -195,8 +195,7 @@ def fifty_pairs_differ(t: Context) -> None:
     differ(t, 50)
 
 
-@vmtest("bookworm-cloud", timeout=1200)
-@vmtest("trixie-cloud", full_only=True, timeout=2400)
+@vmtest(OFTEN, timeout=2400)
 def openssl_cnf(t: Context) -> None:
     """Enabled, refused, verified, removed: what becomes of the file."""
     installed(t).changed("/mnt/life.sh", files={"life.sh": PROGRAMS / "life.sh"})
