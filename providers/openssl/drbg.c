@@ -111,7 +111,13 @@ static bool renew(struct drbg *d)
 	return learn(d) && EVP_RAND_reseed(d->stock, 0, NULL, 0, NULL, 0);
 }
 
-/* Properties say where OpenSSL was to look for us, not what we are to use. */
+/* By these OpenSSL found us; the stock generator would look for its cipher there. */
+static bool is_about_us(const char *key)
+{
+	return !OPENSSL_strcasecmp(key, OSSL_DRBG_PARAM_PROPERTIES) ||
+	       !OPENSSL_strcasecmp(key, OSSL_PROV_PARAM_CORE_PROV_NAME);
+}
+
 static int set_stock_params(struct drbg *d, const OSSL_PARAM params[])
 {
 	OSSL_PARAM kept[16];
@@ -120,7 +126,7 @@ static int set_stock_params(struct drbg *d, const OSSL_PARAM params[])
 	if (!params)
 		return 1;
 	for (; params->key; params++) {
-		if (!OPENSSL_strcasecmp(params->key, OSSL_DRBG_PARAM_PROPERTIES))
+		if (is_about_us(params->key))
 			continue;
 		if (n == sizeof(kept) / sizeof(kept[0]) - 1)
 			return 0;

@@ -123,9 +123,13 @@ static void *new_drbg(void)
 		(OSSL_FUNC_rand_instantiate_fn *)function(
 			OSSL_FUNC_RAND_INSTANTIATE);
 	char cipher[] = "AES-256-CTR", properties[] = "provider=nowhere";
+	/* As OpenSSL 3.5 adds. */
+	char ours[] = "sysgenid";
 	const OSSL_PARAM params[] = {
 		OSSL_PARAM_construct_utf8_string(OSSL_DRBG_PARAM_PROPERTIES,
 						 properties, 0),
+		OSSL_PARAM_construct_utf8_string(OSSL_PROV_PARAM_CORE_PROV_NAME,
+						 ours, 0),
 		OSSL_PARAM_construct_utf8_string(OSSL_DRBG_PARAM_CIPHER, cipher,
 						 0),
 		OSSL_PARAM_construct_end(),

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from test_install import installed
+from test_install import OFTEN, installed
 from vmlib import VM, Context, State, repo, vmtest, wait_until
 
 PROGRAMS = repo.VM / "openssl"
@@ -119,6 +119,8 @@ def differ(t: Context, pairs: int) -> None:
     vm = machine(t)
     enable(vm)
     before = start(vm)
+    workers = vm.run("pgrep", "-u", "www-data", "nginx").out.split()
+    assert [maps(vm, pid) for pid in workers] == [{"/dev/sysgenid", "/dev/sysgenid-hw"}] * NGINX_WORKERS
     state = vm.snapshot()
     found = asked(t, state, 2 * pairs)
     t.log(f"{len(found)} clones, {len(found[0])} workers, threads and programs in each")
@@ -172,7 +174,8 @@ def second_question(t: Context, vm: VM) -> None:
     assert counts[0] == 0 and counts[1] >= 2, counts
     workers = vm.run("pgrep", "-u", "www-data", "nginx").out.split()
     assert len(workers) == NGINX_WORKERS
-    t.log(f"nginx: {[sorted(maps(vm, pid)) for pid in workers]}, {looks(vm, workers)} system calls")
+    # They had it from their master, root, until the first draw in this clone, when they opened the device again.
+    assert looks(vm, workers) >= 2
 
 
 @vmtest("bookworm-cloud", timeout=1200)
@@ -192,8 +195,7 @@ def fifty_pairs_differ(t: Context) -> None:
     differ(t, 50)
 
 
-@vmtest("bookworm-cloud", timeout=1200)
-@vmtest("trixie-cloud", full_only=True, timeout=2400)
+@vmtest(OFTEN, timeout=2400)
 def openssl_cnf(t: Context) -> None:
     """Enabled, refused, verified, removed: what becomes of the file."""
     installed(t).changed("/mnt/life.sh", files={"life.sh": PROGRAMS / "life.sh"})
