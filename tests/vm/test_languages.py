@@ -107,6 +107,8 @@ def snapshot(vm: VM, commands: Mapping[str, str], text: Mapping[str, str]) -> St
         vm.write(f"/tmp/{program}.requests", "\n")
     for program in text:
         answers(vm, program, 1)
+        names = {line.split()[0] for line in vm.out(program).out.splitlines()}
+        assert names == set(draws(program)), f"{program} says {names}, and {TABLE.name} has {draws(program)}"
     return vm.snapshot()
 
 
