@@ -29,8 +29,8 @@
 #define BATCH 32
 
 /* Nobody answers on a connection that was cloned: who only waits must ask. */
-#define CONNECTION "connect_timeout=5 tcp_user_timeout=5000 " \
-	"keepalives_idle=1 keepalives_interval=1 keepalives_count=5"
+#define CONNECTION "connect_timeout=30 tcp_user_timeout=30000 " \
+	"keepalives_idle=1 keepalives_interval=5 keepalives_count=6"
 
 #define SUBMIT "INSERT INTO orders (number) VALUES ($1)"
 #define VOID "INSERT INTO voided (number) VALUES ($1) ON CONFLICT DO NOTHING"
