@@ -7,7 +7,7 @@ import signal
 from dataclasses import dataclass
 from typing import Any
 
-from vmlib import VM, Context, State, overseer, vmtest, wait_until
+from vmlib import VM, Context, Lab, State, overseer, vmtest, wait_until
 
 CONFIG = "/etc/sysgenid/overseer.conf"
 SOCKET = "/run/sysgenid/overseer.sock"
@@ -67,7 +67,7 @@ def oversee(vm: VM, *lines: str) -> None:
     sh(vm, "systemctl restart sysgenid-overseer")
 
 
-def booted(t: Context) -> VM:
+def booted(t: Lab) -> VM:
     return t.boot_system(overseer.root(t.kernel), extra=TOLD)
 
 
@@ -266,6 +266,7 @@ def killed_and_cloned_in_every_state(t: Context) -> None:
 
 
 @vmtest("bookworm-cloud", timeout=1800)
+@vmtest("trixie-cloud", full_only=True, timeout=1800)
 def gate_fails_closed(t: Context) -> None:
     """Who flushes all rules, adds an interface or restarts the overseer does not open it; "stop" and "--force" do."""
     vm = booted(t)
