@@ -7,7 +7,7 @@ import signal
 from dataclasses import dataclass
 from typing import Any
 
-from vmlib import VM, Context, State, overseer, vmtest, wait_until
+from vmlib import VM, Context, Lab, State, overseer, vmtest, wait_until
 
 CONFIG = "/etc/sysgenid/overseer.conf"
 SOCKET = "/run/sysgenid/overseer.sock"
@@ -67,7 +67,7 @@ def oversee(vm: VM, *lines: str) -> None:
     sh(vm, "systemctl restart sysgenid-overseer")
 
 
-def booted(t: Context) -> VM:
+def booted(t: Lab) -> VM:
     return t.boot_system(overseer.root(t.kernel), extra=TOLD)
 
 
@@ -89,6 +89,10 @@ def until(vm: VM, state: str, generation: int | None = None) -> dict[str, Any]:
 
 def is_closed(vm: VM) -> bool:
     return "policy drop" in sh(vm, "nft list ruleset")
+
+
+def is_active(vm: VM, unit: str) -> bool:
+    return vm.run("systemctl", "is-active", unit).ok
 
 
 def journal(vm: VM) -> str:
@@ -266,16 +270,17 @@ def killed_and_cloned_in_every_state(t: Context) -> None:
 
 
 @vmtest("bookworm-cloud", timeout=1800)
+@vmtest("trixie-cloud", full_only=True, timeout=1800)
 def gate_fails_closed(t: Context) -> None:
     """Who flushes all rules, adds an interface or restarts the overseer does not open it; "stop" and "--force" do."""
     vm = booted(t)
     hook(vm, "adjust")
     oversee(vm)
-    assert sh(vm, "systemctl show --value -p ActiveState sysgenid-ready.target") == "active\n"
+    wait_until(lambda: is_active(vm, "sysgenid-ready.target"), LIMIT, "the target to start")
     assert not is_closed(vm)
     sh(vm, "sysgenidctl quiesce")
     assert is_closed(vm)
-    wait_until(lambda: not vm.run("systemctl", "is-active", "sysgenid-ready.target").ok, LIMIT, "the target to stop")
+    wait_until(lambda: not is_active(vm, "sysgenid-ready.target"), LIMIT, "the target to stop")
 
     sh(vm, "nft flush ruleset")
     wait_until(lambda: is_closed(vm), LIMIT, "the gate to be back")
@@ -297,7 +302,7 @@ def gate_fails_closed(t: Context) -> None:
     sh(vm, "mkdir -p /run/systemd/system/sysgenid-overseer.service.d")
     vm.write("/run/systemd/system/sysgenid-overseer.service.d/once.conf", "[Service]\nRestart=no\n")
     sh(vm, "systemctl daemon-reload; sysgenidctl quiesce; systemctl kill -s KILL sysgenid-overseer")
-    wait_until(lambda: not vm.run("systemctl", "is-active", "sysgenid-overseer").ok, LIMIT, "it to be gone")
+    wait_until(lambda: not is_active(vm, "sysgenid-overseer"), LIMIT, "it to be gone")
     assert is_closed(vm)
     sh(vm, "sysgenid-overseer --open")
     assert not is_closed(vm)
@@ -384,7 +389,7 @@ def ready_after_the_slowest(t: Context) -> None:
 # Asks to be waited for, gives the descriptor to a child, and lets go of it.
 HANDED_ON = r"""
 open(F, "+<", "/dev/sysgenid") or die; ioctl(F, 0xE401, 1) or die;
-if (!fork) { sleep 100000 } close(F); sleep 100000;
+if (!fork) { sleep 100000 } close(F); $| = 1; print "ready\n"; sleep 100000;
 """
 
 
@@ -426,6 +431,7 @@ def laggards(t: Context) -> None:
     assert f"sent signal {signal.SIGTERM:d} to sysgenidctl ({pid})" in journal(vm)
 
     vm.spawn("handed", "perl", "-e", HANDED_ON, uid=ORDINARY, gid=members)
+    vm.wait_output("handed", "^ready$", limit=LIMIT)
     watchers(vm, 1)
     restored("laggards = kill")
     until(vm, "held", 4)
@@ -451,16 +457,16 @@ def fork_bomb(t: Context) -> None:
     """An ordinary user's watchers, and ever new ones, hold nobody up for longer than the deadlines."""
     vm = booted(t)
     oversee(vm, "watcher-timeout = 2", "kill-timeout = 2", "laggards = kill")
-    bomb = f"systemd-run --unit=bomb --uid={ORDINARY} --gid=sysgenid --property=TasksMax=60 perl -e '{BOMB}'"
-    sh(vm, bomb)
-    wait_until(lambda: int(vm.read("/sys/class/misc/sysgenid/watchers")) > 1000, LIMIT, "the bomb")
+    vm.write("/run/bomb", BOMB)
+    sh(vm, f"systemd-run --unit=bomb --uid={ORDINARY} --gid=sysgenid --property=TasksMax=60 perl /run/bomb")
+    wait_until(lambda: int(vm.read("/sys/class/misc/sysgenid/watchers")) > 1000, LIMIT, "the bomb", interval=0.2)
     state = vm.snapshot()
     vm.close()
     with t.cloned(state) as clone:
         until(clone, "ready", 1)
         assert clone.read("/sys/class/misc/sysgenid/outdated") == "0"
         assert "sent signal 15 to perl" in journal(clone)
-        assert clone.run("systemctl", "is-active", "bomb").ok
+        assert is_active(clone, "bomb")
 
 
 BEATS = "systemd-run --unit=beats sh -c 'while :; do echo >>/run/beats; sleep 0.02; done'"
@@ -502,8 +508,14 @@ def what_a_clone_goes_through(t: Context) -> None:
         before = clone.stat("/run/beats")[-1]
         wait_until(lambda: clone.stat("/run/beats")[-1] > before, LIMIT, "the unit to be thawed")
         assert clone.out("to-near").status == "running"
-        told = clone.qmp.execute("ringbuf-read", {"device": "told", "size": 65536})
-        lines = [json.loads(line) for line in str(told).splitlines()]
+        told: list[str] = []
+
+        def all_told() -> bool:
+            told.append(str(clone.qmp.execute("ringbuf-read", {"device": "told", "size": 65536})))
+            return '"ready"' in "".join(told)
+
+        wait_until(all_told, LIMIT, "the line that says ready")
+        lines = [json.loads(line) for line in "".join(told).splitlines()]
         assert [(line["state"], line["generation"]) for line in lines] == [("adjusting", 1), ("ready", 1)], lines
         assert lines[1]["ms"] > 0 and lines[1]["laggards"] == 0
 
@@ -512,4 +524,5 @@ def what_a_clone_goes_through(t: Context) -> None:
         sh(clone, "sysgenidctl trigger")
         now = until(clone, "held", 2)
         assert "/etc/sysgenid/adjust.d/50-test: not done in time" in now["about"], now
-        assert not sh(clone, "systemctl list-units --plain --no-legend 'sysgenid-hook-*'")
+        left = "systemctl list-units --plain --no-legend 'sysgenid-hook-*'"
+        wait_until(lambda: not sh(clone, left), LIMIT, "the hook to be gone")
