@@ -138,6 +138,13 @@ def package_keeps_the_gate(t: Context) -> None:
     assert shown(vm, *pid) not in (first, "0"), "not restarted"
     assert state(vm) == ("quiesced", 0)
     shown(vm, *closed)
+    # For good: who is killed would come back.
+    vm.run("mkdir", "-p", "/run/systemd/system/sysgenid-overseer.service.d")
+    vm.write("/run/systemd/system/sysgenid-overseer.service.d/once.conf", "[Service]\nRestart=no\n")
+    shown(vm, "systemctl", "daemon-reload")
+    shown(vm, "systemctl", "kill", "--signal=KILL", "sysgenid-overseer")
+    wait_until(lambda: shown(vm, *pid) == "0", 60, "the overseer to be gone")
+    shown(vm, *closed)
     done = vm.run("apt-get", "purge", "-q", "-y", "sysgenid-overseer", limit=300)
     assert done.ok, done
     assert not vm.run(*closed).ok and not vm.run("nft", "list", "table", "inet", "sysgenid").ok
