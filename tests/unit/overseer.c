@@ -183,7 +183,38 @@ START_TEST(exceptions)
 	ck_assert_ptr_nonnull(strstr(text, "meta l4proto udp th dport 68 accept"));
 	ck_assert_ptr_nonnull(strstr(text, "meta l4proto udp th sport 68 accept"));
 	ck_assert_ptr_nonnull(strstr(text, "meta mark 9 ct mark set meta mark accept"));
+	ck_assert_ptr_nonnull(strstr(text, "iifname \"eth7\" oifname { \"eth7\" } accept"));
 	ck_assert_ptr_null(strstr(text, "device \"lo\""));
+	free(text);
+}
+END_TEST
+
+START_TEST(what_is_open_is_noticed)
+{
+	static const char *const hooks[] = { "input", "output", "forward" };
+	const struct config c = { .gate = GATE_NFTABLES };
+	char *text = rules("[overseer]\n", HELD, false), *at;
+	char hook[32];
+
+	ck_assert(rules_close_all(&c, text, text));
+	/* A machine has at least one interface besides loopback, or there is nothing to close. */
+	ck_assert_int_eq(rules_close_all(&c, text, ""), !strstr(text, "chain ingress-"));
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(hook, sizeof(hook), "hook %s", hooks[i]);
+		at = strstr(strstr(text, hook), "drop");
+		memcpy(at, "none", 4);
+		ck_assert_msg(!rules_close_all(&c, text, text), "%s", hook);
+		memcpy(at, "drop", 4);
+	}
+	free(text);
+}
+END_TEST
+
+START_TEST(tables_are_removed_under_their_flags)
+{
+	char *text = rules("[overseer]\n", HELD, true);
+
+	ck_assert_ptr_eq(text, strstr(text, "add table inet sysgenid {\nflags owner, persist;\n}\ndelete table inet sysgenid\n"));
 	free(text);
 }
 END_TEST
@@ -205,6 +236,8 @@ int main(void)
 	tcase_add_test(tcase, open_only_when_ready);
 	tcase_add_test(tcase, situation_is_read_back);
 	tcase_add_test(tcase, exceptions);
+	tcase_add_test(tcase, what_is_open_is_noticed);
+	tcase_add_test(tcase, tables_are_removed_under_their_flags);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

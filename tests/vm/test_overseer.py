@@ -84,7 +84,7 @@ def until(vm: VM, state: str, generation: int | None = None) -> dict[str, Any]:
         there = now.get("state") == state and generation in (None, now["generation"])
         return now if there else None
 
-    return wait_until(look, LIMIT, f"{vm.name} to be {state}")
+    return wait_until(look, LIMIT, f"{vm.name} to be {state}", interval=0.2)
 
 
 def is_closed(vm: VM) -> bool:
@@ -263,3 +263,253 @@ def killed_and_cloned_in_every_state(t: Context) -> None:
         assert is_closed(vm) == (then != "ready"), name
         assert f"found {name} at generation {generation}" in journal(vm), journal(vm)
         leave(vm, generation)
+
+
+@vmtest("bookworm-cloud", timeout=1800)
+def gate_fails_closed(t: Context) -> None:
+    """Who flushes all rules, adds an interface or restarts the overseer does not open it; "stop" and "--force" do."""
+    vm = booted(t)
+    hook(vm, "adjust")
+    oversee(vm)
+    assert sh(vm, "systemctl show --value -p ActiveState sysgenid-ready.target") == "active\n"
+    assert not is_closed(vm)
+    sh(vm, "sysgenidctl quiesce")
+    assert is_closed(vm)
+    wait_until(lambda: not vm.run("systemctl", "is-active", "sysgenid-ready.target").ok, LIMIT, "the target to stop")
+
+    sh(vm, "nft flush ruleset")
+    wait_until(lambda: is_closed(vm), LIMIT, "the gate to be back")
+    sh(vm, "ip link add later type veth peer name other")
+    wait_until(lambda: 'ingress device "later"' in sh(vm, "nft list ruleset"), LIMIT, "the new interface to be closed")
+    sh(vm, "systemctl restart sysgenid-overseer")
+    assert is_closed(vm) and status(vm)["state"] == "quiesced"
+
+    sh(vm, "systemctl stop sysgenid-overseer")
+    assert not is_closed(vm) and "stopped while quiesced: the gate is opened" in journal(vm), journal(vm)
+    assert "sysgenid" not in sh(vm, "nft list ruleset")
+
+    sh(vm, "systemctl start sysgenid-overseer")
+    enter(vm, "held")
+    assert is_closed(vm)
+    sh(vm, "sysgenidctl resume --force")
+    assert not is_closed(vm) and status(vm)["state"] == "ready" and "opened by force" in journal(vm)
+
+    sh(vm, "mkdir -p /run/systemd/system/sysgenid-overseer.service.d")
+    vm.write("/run/systemd/system/sysgenid-overseer.service.d/once.conf", "[Service]\nRestart=no\n")
+    sh(vm, "systemctl daemon-reload; sysgenidctl quiesce; systemctl kill -s KILL sysgenid-overseer")
+    wait_until(lambda: not vm.run("systemctl", "is-active", "sysgenid-overseer").ok, LIMIT, "it to be gone")
+    assert is_closed(vm)
+    sh(vm, "sysgenid-overseer --open")
+    assert not is_closed(vm)
+
+
+ASK = r"""
+my $s = IO::Socket::UNIX->new("/run/sysgenid/overseer.sock") or die;
+for (@ARGV) { print $s "$_\n"; print scalar <$s>; }
+"""
+LONG = "x" * 4000
+
+
+@vmtest("bookworm-cloud", timeout=1800)
+def socket(t: Context) -> None:
+    """A JSON object a line, errors that can be told apart, and root's alone."""
+    vm = booted(t)
+    hook(vm, "quiesce")
+    oversee(vm)
+    mode, uid, *_ = vm.stat(SOCKET)
+    assert (mode & 0o077, uid) == (0, 0)
+    assert vm.run("sysgenidctl", "status", uid=ORDINARY, gid=ORDINARY).code == 4
+
+    def ask(*requests: str) -> list[dict[str, Any]]:
+        done = vm.run("perl", "-MIO::Socket::UNIX", "-e", ASK, *requests, limit=LIMIT)
+        return [json.loads(line) for line in done.out.splitlines()]
+
+    fine, *wrong = ask(
+        '{"request": "status", "scope": "system"}',
+        '{"request": "status"}',
+        '{"request": "status", "scope": "container"}',
+        '{"request": "open", "scope": "system"}',
+        '{"request": "resume", "scope": "system", "force": 1}',
+        "open, please",
+        LONG,
+    )
+    assert fine == {"ok": True, "scope": "system", "state": "ready", "generation": 0, "laggards": 0}
+    assert [(e["error"], e["retry"]) for e in wrong] == [
+        ("bad-scope", False), ("bad-scope", False), ("bad-request", False), ("bad-request", False),
+        ("bad-request", False), ("too-long", False),
+    ], wrong  # fmt: skip
+    enter(vm, "quiescing")
+    (busy,) = ask('{"request": "quiesce", "scope": "system"}')
+    assert (busy["ok"], busy["error"], busy["retry"]) == (False, "not-ready", True)
+    sh(vm, "rm /run/stay")
+    until(vm, "quiesced")
+    assert vm.wait("quiesce").ok
+
+
+def watchers(vm: VM, count: int) -> None:
+    def tracked() -> bool:
+        return int(json.loads(sh(vm, "sysgenidctl watchers --json"))["tracked"]) == count
+
+    wait_until(tracked, LIMIT, f"{count} watchers")
+
+
+def ten_watchers(vm: VM) -> None:
+    """They take up to half a second."""
+    for i in range(10):
+        vm.spawn(f"w{i}", "sysgenidctl", "watch", "--exec", f"sleep {i * 0.055:.3f}; cp /proc/uptime /run/adjusted-{i}")
+    watchers(vm, 10)
+
+
+def after_the_slowest(vm: VM) -> float:
+    """How many milliseconds after the slowest of them had adjusted it was ready; they tell in hundredths of a second."""
+    last = max(float(vm.read(f"/run/adjusted-{i}").split()[0]) for i in range(10))
+    return times(vm).opened / 1e6 - last * 1e3
+
+
+@vmtest("bookworm-cloud", timeout=1800)
+def ready_after_the_slowest(t: Context) -> None:
+    vm = booted(t)
+    oversee(vm)
+    ten_watchers(vm)
+    sh(vm, "sysgenidctl quiesce")
+    state = vm.snapshot()
+    vm.close()
+    with t.cloned(state) as clone:
+        until(clone, "ready", 1)
+        later = after_the_slowest(clone)
+        t.log(f"ready {later:.0f} ms after the slowest had adjusted")
+        assert later >= -10, later
+
+
+# Asks to be waited for, gives the descriptor to a child, and lets go of it.
+HANDED_ON = r"""
+open(F, "+<", "/dev/sysgenid") or die; ioctl(F, 0xE401, 1) or die;
+if (!fork) { sleep 100000 } close(F); sleep 100000;
+"""
+
+
+@vmtest("bookworm-cloud", timeout=1800)
+def laggards(t: Context) -> None:
+    """Who does not adjust is reported, held for or killed, as configured; and nobody is killed by mistake."""
+    vm = booted(t)
+    members = int(sh(vm, "getent group sysgenid").split(":")[2])
+
+    def stuck(name: str) -> int:
+        ignores = 'trap "" TERM; exec sysgenidctl watch --exec "sleep 100000"'
+        return vm.spawn(name, "sh", "-c", ignores, uid=ORDINARY, gid=members)
+
+    def restored(*lines: str) -> None:
+        oversee(vm, "watcher-timeout = 1", "kill-timeout = 1", *lines)
+        until(vm, "ready")
+        sh(vm, "sysgenidctl trigger")
+
+    pid = stuck("one")
+    watchers(vm, 1)
+    restored("laggards = report")
+    now = until(vm, "ready", 1)
+    assert now["laggards"] == 1 and f"({pid})" in now["about"], now
+    assert f"not adjusted in time: sysgenidctl ({pid})" in journal(vm)
+
+    restored("laggards = hold")
+    now = until(vm, "held", 2)
+    assert is_closed(vm) and f"({pid})" in now["about"], now
+    # It comes round.
+    vm.kill("one", signal.SIGKILL)
+    until(vm, "ready", 2)
+
+    pid = stuck("two")
+    watchers(vm, 1)
+    restored("laggards = kill")
+    until(vm, "ready", 3)
+    killed = vm.wait("two")
+    assert (killed.status, killed.code) == ("signal", signal.SIGKILL), killed
+    assert f"sent signal {signal.SIGTERM:d} to sysgenidctl ({pid})" in journal(vm)
+
+    vm.spawn("handed", "perl", "-e", HANDED_ON, uid=ORDINARY, gid=members)
+    watchers(vm, 1)
+    restored("laggards = kill")
+    until(vm, "held", 4)
+    assert vm.out("handed").status == "running"
+    vm.kill("handed", signal.SIGKILL)
+
+
+# New ones as long as the quota allows, whatever becomes of the old.
+BOMB = r"""
+while (1) {
+	my $pid = fork;
+	if (defined $pid && !$pid) {
+		for (1..40) { open($f[$_], "+<", "/dev/sysgenid") and ioctl($f[$_], 0xE401, 1) }
+		sleep 100000;
+	}
+	select(undef, undef, undef, 0.02);
+}
+"""
+
+
+@vmtest("bookworm-cloud", timeout=1800)
+def fork_bomb(t: Context) -> None:
+    """An ordinary user's watchers, and ever new ones, hold nobody up for longer than the deadlines."""
+    vm = booted(t)
+    oversee(vm, "watcher-timeout = 2", "kill-timeout = 2", "laggards = kill")
+    bomb = f"systemd-run --unit=bomb --uid={ORDINARY} --gid=sysgenid --property=TasksMax=60 perl -e '{BOMB}'"
+    sh(vm, bomb)
+    wait_until(lambda: int(vm.read("/sys/class/misc/sysgenid/watchers")) > 1000, LIMIT, "the bomb")
+    state = vm.snapshot()
+    vm.close()
+    with t.cloned(state) as clone:
+        until(clone, "ready", 1)
+        assert clone.read("/sys/class/misc/sysgenid/outdated") == "0"
+        assert "sent signal 15 to perl" in journal(clone)
+        assert clone.run("systemctl", "is-active", "bomb").ok
+
+
+BEATS = "systemd-run --unit=beats sh -c 'while :; do echo >>/run/beats; sleep 0.02; done'"
+LISTEN = r"""
+$| = 1; my $s = IO::Socket::INET->new(LocalPort => 7070, Listen => 5) or die; print "ready\n";
+while (my $c = $s->accept) { push @c, $c }
+"""
+CONNECT = r'$| = 1; my $s = IO::Socket::INET->new("$ARGV[0]:7070") or die; print "ready\n"; <$s>; print "ended: $!\n"'
+
+
+@vmtest("bookworm-cloud", timeout=1800)
+def what_a_clone_goes_through(t: Context) -> None:
+    """Frozen units, connections, hooks with what they are told and their deadline, the lines for the host."""
+    vm = booted(t)
+    hook(vm, "adjust")
+    oversee(vm, "freeze = beats.service", f"announce = {PORT}")
+    sh(vm, WIRE + BEATS)
+    for name, end, to in (("far", "ip netns exec peer", "10.9.0.2"), ("near", "", "127.0.0.1")):
+        vm.spawn(name, "sh", "-c", f"exec {end} perl -MIO::Socket::INET -e '{LISTEN}'")
+        vm.wait_output(name, "^ready$", limit=LIMIT)
+        vm.spawn(f"to-{name}", "perl", "-MIO::Socket::INET", "-e", CONNECT, to)
+        vm.wait_output(f"to-{name}", "^ready$", limit=LIMIT)
+    sh(vm, "sysgenidctl quiesce")
+    assert sh(vm, "systemctl show --value -p FreezerState beats") == "frozen\n"
+    assert vm.out("to-far").status == "running"
+    vm.write("/run/stay", "")
+    state = vm.snapshot()
+    vm.close()
+
+    with t.cloned(state) as clone:
+        until(clone, "adjusting", 1)
+        wait_until(lambda: clone.exists("/run/hooked"), LIMIT, "the hook")
+        assert clone.read("/run/hooked") == "adjusting 1"
+        # Thawed when the hooks are done.
+        assert sh(clone, "systemctl show --value -p FreezerState beats") == "frozen\n"
+        assert "ended: " in clone.wait("to-far").out
+        sh(clone, "rm /run/stay")
+        until(clone, "ready", 1)
+        before = clone.stat("/run/beats")[-1]
+        wait_until(lambda: clone.stat("/run/beats")[-1] > before, LIMIT, "the unit to be thawed")
+        assert clone.out("to-near").status == "running"
+        told = clone.qmp.execute("ringbuf-read", {"device": "told", "size": 65536})
+        lines = [json.loads(line) for line in str(told).splitlines()]
+        assert [(line["state"], line["generation"]) for line in lines] == [("adjusting", 1), ("ready", 1)], lines
+        assert lines[1]["ms"] > 0 and lines[1]["laggards"] == 0
+
+        oversee(clone, "hook-timeout = 1")
+        clone.write("/run/stay", "")
+        sh(clone, "sysgenidctl trigger")
+        now = until(clone, "held", 2)
+        assert "/etc/sysgenid/adjust.d/50-test: not done in time" in now["about"], now
+        assert not sh(clone, "systemctl list-units --plain --no-legend 'sysgenid-hook-*'")
