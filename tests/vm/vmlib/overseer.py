@@ -18,7 +18,7 @@ INSTALL = """
 set -e
 cd /mnt
 flags="-std=gnu11 -O1 -g -Iinclude -Imodule/uapi -Ilib -pthread"
-daemon=$(ls overseer/*.c | grep -v /client.c)
+daemon="$(ls overseer/*.c | grep -v /client.c) tools/page.c tools/publisher.c tools/rng.c"
 mkdir -p /usr/lib/sysgenid "/usr/lib/modules/$1/updates"
 gcc $flags -Ioverseer -o /usr/sbin/sysgenid-overseer $daemon lib/*.c $(pkg-config --cflags --libs inih json-c libnftables libsystemd)
 gcc $flags -o /usr/lib/sysgenid/overseer-client overseer/client.c $(pkg-config --cflags --libs json-c)
