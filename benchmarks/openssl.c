@@ -5,7 +5,7 @@
  * does hits all alike. Times are those of the thread on its processor.
  *
  * usage: openssl STOCK.CNF PROVIDER.CNF THREADS BYTES
- * Prints "NAME NANOSECONDS RATIO", medians: stock; exact, which maps the hardware
+ * Prints OpenSSL's version, and "NAME NANOSECONDS RATIO", medians: stock; exact, which maps the hardware
  * page; asking, which may not and makes a system call.
  *
  * With PLAYED the device is played here: its pages are ordinary memory, and its
@@ -233,6 +233,7 @@ int main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < n; i++)
 		pthread_join(threads[i], NULL);
+	printf("%s\n", OpenSSL_version(OPENSSL_VERSION_STRING));
 	for (int s = 0; s < SUBJECTS; s++) {
 		double here[64];
 

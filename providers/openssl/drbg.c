@@ -19,7 +19,8 @@
 
 struct drbg {
 	struct provider *provider;
-	EVP_RAND_CTX *stock;
+	const struct stock *stock;
+	void *ctx;
 	CRYPTO_RWLOCK *lock;
 	/* NULL where there is no device: nothing is promised, nothing checked. */
 	struct handle *handle;
@@ -46,8 +47,9 @@ static void *drbg_new(void *provctx, void *parent, const OSSL_DISPATCH *calls)
 	if (!d)
 		return NULL;
 	d->provider = provctx;
-	d->stock = EVP_RAND_CTX_new(d->provider->stock, NULL);
-	if (!d->stock) {
+	d->stock = &d->provider->stock;
+	d->ctx = d->stock->new(d->stock->provctx, NULL, NULL);
+	if (!d->ctx) {
 		free(d);
 		return NULL;
 	}
@@ -60,7 +62,7 @@ static void drbg_free(void *vctx)
 
 	if (!d)
 		return;
-	EVP_RAND_CTX_free(d->stock);
+	d->stock->free(d->ctx);
 	handle_put(d->provider->handles, d->handle);
 	CRYPTO_THREAD_lock_free(d->lock);
 	free(d);
@@ -108,7 +110,7 @@ static bool has_become_stale(struct drbg *d)
 
 static bool renew(struct drbg *d)
 {
-	return learn(d) && EVP_RAND_reseed(d->stock, 0, NULL, 0, NULL, 0);
+	return learn(d) && d->stock->reseed(d->ctx, 0, NULL, 0, NULL, 0);
 }
 
 /* By these OpenSSL found us; the stock generator would look for its cipher there. */
@@ -133,7 +135,7 @@ static int set_stock_params(struct drbg *d, const OSSL_PARAM params[])
 		kept[n++] = *params;
 	}
 	kept[n] = OSSL_PARAM_construct_end();
-	return n == 0 || EVP_RAND_CTX_set_params(d->stock, kept);
+	return n == 0 || d->stock->set_params(d->ctx, kept);
 }
 
 static int drbg_instantiate(void *vctx, unsigned int strength,
@@ -144,15 +146,36 @@ static int drbg_instantiate(void *vctx, unsigned int strength,
 	struct drbg *d = vctx;
 
 	return set_stock_params(d, params) && learn(d) &&
-	       EVP_RAND_instantiate(d->stock, strength, prediction_resistance,
-				    pstr, pstr_len, NULL);
+	       d->stock->instantiate(d->ctx, strength, prediction_resistance,
+				     pstr, pstr_len, NULL);
 }
 
 static int drbg_uninstantiate(void *vctx)
 {
 	struct drbg *d = vctx;
 
-	return EVP_RAND_uninstantiate(d->stock);
+	return d->stock->uninstantiate(d->ctx);
+}
+
+/* What the stock generator hands out at once. */
+#define STOCK_REQUEST ((size_t)1 << 16)
+
+static int stock_generate(struct drbg *d, unsigned char *out, size_t outlen,
+			  unsigned int strength, int prediction_resistance,
+			  const unsigned char *adin, size_t adin_len)
+{
+	while (outlen) {
+		size_t n = outlen < STOCK_REQUEST ? outlen : STOCK_REQUEST;
+
+		if (!d->stock->generate(d->ctx, out, n, strength,
+					prediction_resistance, adin, adin_len))
+			return 0;
+		/* What the first piece began with is in the next ones, too. */
+		prediction_resistance = 0;
+		out += n;
+		outlen -= n;
+	}
+	return 1;
 }
 
 static int drbg_generate(void *vctx, unsigned char *out, size_t outlen,
@@ -164,9 +187,9 @@ static int drbg_generate(void *vctx, unsigned char *out, size_t outlen,
 	for (;;) {
 		if (is_stale(d) && !renew(d))
 			return 0;
-		if (!EVP_RAND_generate(d->stock, out, outlen, strength,
-				       prediction_resistance || d->blind, adin,
-				       adin_len))
+		if (!stock_generate(d, out, outlen, strength,
+				    prediction_resistance || d->blind, adin,
+				    adin_len))
 			return 0;
 		if (!has_become_stale(d))
 			return 1;
@@ -182,8 +205,8 @@ static int drbg_reseed(void *vctx, int prediction_resistance,
 {
 	struct drbg *d = vctx;
 
-	return learn(d) && EVP_RAND_reseed(d->stock, prediction_resistance, ent,
-					   ent_len, adin, adin_len);
+	return learn(d) && d->stock->reseed(d->ctx, prediction_resistance, ent,
+					    ent_len, adin, adin_len);
 }
 
 /* For a generator that has this one for its parent. */
@@ -246,7 +269,7 @@ static const OSSL_PARAM *drbg_gettable(void *vctx, void *provctx)
 	struct provider *p = provctx;
 
 	(void)vctx;
-	return EVP_RAND_gettable_ctx_params(p->stock);
+	return p->stock.gettable(NULL, p->stock.provctx);
 }
 
 static const OSSL_PARAM *drbg_settable(void *vctx, void *provctx)
@@ -254,7 +277,19 @@ static const OSSL_PARAM *drbg_settable(void *vctx, void *provctx)
 	struct provider *p = provctx;
 
 	(void)vctx;
-	return EVP_RAND_settable_ctx_params(p->stock);
+	return p->stock.settable(NULL, p->stock.provctx);
+}
+
+static bool is_ready(struct drbg *d)
+{
+	int state = EVP_RAND_STATE_UNINITIALISED;
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_int(OSSL_RAND_PARAM_STATE, &state),
+		OSSL_PARAM_construct_end(),
+	};
+
+	return d->stock->get_params(d->ctx, params) &&
+	       state == EVP_RAND_STATE_READY;
 }
 
 static int drbg_get_params(void *vctx, OSSL_PARAM params[])
@@ -267,10 +302,9 @@ static int drbg_get_params(void *vctx, OSSL_PARAM params[])
 		return OSSL_PARAM_set_size_t(max, MAX_REQUEST);
 	/* By this a child of ours finds that it has to reseed. */
 	if (OSSL_PARAM_locate(params, OSSL_DRBG_PARAM_RESEED_COUNTER) &&
-	    EVP_RAND_get_state(d->stock) == EVP_RAND_STATE_READY &&
-	    has_become_stale(d) && !renew(d))
+	    is_ready(d) && has_become_stale(d) && !renew(d))
 		return 0;
-	return EVP_RAND_CTX_get_params(d->stock, params) &&
+	return d->stock->get_params(d->ctx, params) &&
 	       (!max || OSSL_PARAM_set_size_t(max, MAX_REQUEST));
 }
 
@@ -283,7 +317,7 @@ static int drbg_verify_zeroization(void *vctx)
 {
 	struct drbg *d = vctx;
 
-	return EVP_RAND_verify_zeroization(d->stock);
+	return d->stock->verify_zeroization(d->ctx);
 }
 
 #define F(number, function) { number, (void (*)(void))function }

@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 
 #include "handle.h"
+#include "stock.h"
 
 /* The name in openssl.cnf. */
 #define DRBG_NAME "SYSGENID-DRBG"
@@ -15,7 +16,7 @@ struct provider {
 	/* Our own, so that the stock generator is not looked for in ours. */
 	OSSL_LIB_CTX *libctx;
 	OSSL_PROVIDER *stock_provider;
-	EVP_RAND *stock;
+	struct stock stock;
 	struct handles *handles;
 };
 

@@ -59,7 +59,6 @@ static void teardown(void *provctx)
 {
 	struct provider *p = provctx;
 
-	EVP_RAND_free(p->stock);
 	OSSL_PROVIDER_unload(p->stock_provider);
 	OSSL_LIB_CTX_free(p->libctx);
 	handles_free(p->handles);
@@ -89,9 +88,8 @@ int OSSL_provider_init(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in,
 	p->libctx = OSSL_LIB_CTX_new();
 	if (p->libctx)
 		p->stock_provider = OSSL_PROVIDER_load(p->libctx, "default");
-	if (p->stock_provider)
-		p->stock = EVP_RAND_fetch(p->libctx, "CTR-DRBG", NULL);
-	if (!p->handles || !p->stock) {
+	if (!p->handles || !p->stock_provider ||
+	    !stock_find(&p->stock, p->stock_provider)) {
 		teardown(p);
 		return 0;
 	}
