@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * faults calls | load FILE: on a kernel with fault injection, makes each call of
+ * faults calls | load FILE [POINT]: on a kernel with fault injection, makes each call of
  * the module with its first allocation or copy failing, then with its second, and
  * so on until none is left to fail. A call that fails does so with an errno that
  * is documented, and nothing has happened then; one that does not has done all.
- * "load" does the same to loading and unloading the module.
+ * "load" does the same to loading and unloading the module, from a point on.
  *
  * A line for each call: how many could fail, and what came of it. Then "passed",
  * or one line "wrong: ".
@@ -131,7 +131,7 @@ static void report(const struct tally *t, const int *errnos)
 {
 	int i;
 
-	printf("%s: %u points", what, point - 1);
+	printf("%s: up to point %u", what, point - 1);
 	if (t->ignored)
 		printf(", %u ignored", t->ignored);
 	for (i = 0; i < ERRNOS && errnos[i]; i++) {
@@ -586,26 +586,37 @@ static void check_loaded(bool loaded)
 		wrong("the hardware page is refused");
 }
 
-/*
- * What the kernel does before it begins with the module itself is its own business, and some of it warns without
- * memory. A parameter of no sense ends the load where that ends.
- */
-static unsigned int points_before(void)
+/* How many allocations and copies a load makes. */
+static unsigned int points_of(const char *parameters, long expected)
 {
 	long result;
 	unsigned int left;
 
 	arm(POINTS);
-	result = load("hw_page=nonsense");
+	result = load(parameters);
 	left = disarm();
-	if (result != -EINVAL || !left)
-		wrong("a parameter of no sense gives %ld", result);
+	if (result != expected || !left)
+		wrong("%s gives %ld", parameters, result);
 	return POINTS - left;
 }
 
-static void run_load(bool loading, const int *errnos)
+/*
+ * What the kernel does before it looks at parameters is its own business, and some of it warns without memory. One
+ * of no sense ends the load there.
+ */
+static unsigned int first_point(void)
 {
-	unsigned int first = loading ? points_before() + AFTER : 1;
+	unsigned int before = points_of("hw_page=nonsense", -EINVAL), all = points_of("", 0);
+
+	if (unload())
+		wrong("cannot unload");
+	printf("load: %u points, %u of them before the parameters\n", all, before);
+	fflush(stdout);
+	return before + AFTER;
+}
+
+static void run_load(bool loading, unsigned int first, const int *errnos)
+{
 	struct tally tally = { 0 };
 	long result;
 	bool failed;
@@ -626,8 +637,7 @@ static void run_load(bool loading, const int *errnos)
 			break;
 		count(&tally, errnos, result);
 	}
-	if (loading)
-		printf("after %u points: ", first - 1);
+	printf("from point %u: ", first);
 	report(&tally, errnos);
 }
 
@@ -636,11 +646,12 @@ int main(int argc, char **argv)
 	size_t i;
 
 	what = "set-up";
-	if (argc == 3 && !strcmp(argv[1], "load")) {
+	if (argc >= 3 && !strcmp(argv[1], "load")) {
 		set_up();
 		module_path = argv[2];
-		run_load(true, (const int[ERRNOS]){ ENOMEM, EFAULT });
-		run_load(false, (const int[ERRNOS]){ EFAULT });
+		run_load(true, argc > 3 ? (unsigned int)atoi(argv[3]) : first_point(),
+			 (const int[ERRNOS]){ ENOMEM, ENODEV });
+		run_load(false, 1, (const int[ERRNOS]){ EFAULT });
 	} else if (argc == 2 && !strcmp(argv[1], "calls")) {
 		set_up();
 		file = -1;
@@ -652,7 +663,7 @@ int main(int argc, char **argv)
 		for (i = 0; i < sizeof(calls) / sizeof(*calls); i++)
 			run(&calls[i]);
 	} else {
-		puts("usage: faults calls | load FILE");
+		puts("usage: faults calls | load FILE [POINT]");
 		return 2;
 	}
 	puts("passed");
