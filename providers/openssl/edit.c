@@ -202,7 +202,7 @@ char *config_with_block(const char *path, const char *text)
 	cut = *text && text[strlen(text) - 1] != '\n';
 	b.ok = fprintf(b.out, "%s%s" BEGIN, text, cut ? "\n" : "") >= 0;
 	if (!write_block(&b, conf) ||
-	    fprintf(b.out, "%s%s\n", END + 1, cut ? NEWLINE : "") < 0)
+	    fprintf(b.out, "%s%s\n", &END[1], cut ? NEWLINE : "") < 0)
 		b.ok = false;
 	if (fclose(b.out) || !b.ok) {
 		free(result);
