@@ -73,7 +73,7 @@ def not_adjusted(t: Context, state: State) -> Identity:
         return identity(clone)
 
 
-@vmtest(KERNEL, cpus=2, timeout=1800)
+@vmtest(KERNEL, cpus=2, timeout=2400)
 def clones_have_host_keys_and_an_identity_of_their_own(t: Context) -> None:
     vm = consumers.boot(t)
     assert vm.run("mkfifo", "/tmp/go").ok

@@ -141,7 +141,7 @@ def languages(t: Context, vm: VM, commands: Mapping[str, str]) -> None:
         assert said not in ("yes", "no") or unique == said, f"{program}: {draw} is unique: {unique}; {TABLE.name} says {said}"
 
 
-@vmtest(KERNEL, cpus=2, timeout=900)
+@vmtest(KERNEL, cpus=2, timeout=2400)
 def languages_in_clones(t: Context) -> None:
     strange = tests_in_table() - {test.name for test in TESTS}
     assert not strange, f"{TABLE.name} names what is no test: {strange}"

@@ -102,7 +102,7 @@ def pairs(t: Context, count: int) -> None:
         t.log(f"{count} pairs, {len(orders)} orders, {len(void)} of them void")
 
 
-@vmtest(KERNEL, cpus=2, timeout=900)
+@vmtest(KERNEL, cpus=2, timeout=2400)
 def orders_of_clones_are_neither_lost_nor_double(t: Context) -> None:
     pairs(t, 5)
 
@@ -112,7 +112,7 @@ def orders_of_fifty_pairs_of_clones(t: Context) -> None:
     pairs(t, 50)
 
 
-@vmtest(KERNEL, cpus=2, timeout=900)
+@vmtest(KERNEL, cpus=2, timeout=2400)
 def orders_are_void_if_a_snapshot_came_before_they_left(t: Context) -> None:
     """Clones wake with a number in their hands: both submit it and undo that. Who does not look again places it twice,
     and who never looks the rest of the batch, too."""
