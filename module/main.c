@@ -18,7 +18,7 @@ MODULE_PARM_DESC(software, "Load without a hardware source: generations then com
 
 static int __init sysgenid_init(void)
 {
-	const char *why;
+	const char *why = NULL;
 	int ret;
 
 	ret = sysgenid_generation_init();
@@ -28,14 +28,14 @@ static int __init sysgenid_init(void)
 	if (ret)
 		goto err_generation;
 
-	why = sysgenid_vmgenid_init();
-	if (why && !software) {
-		/* A node that never changes is worse than none: clients trust it. */
+	ret = sysgenid_vmgenid_init(&why);
+	/* A node that never changes is worse than none: clients trust it. */
+	if (why && !software)
 		pr_err("not loaded: %s. Let the hypervisor offer one (QEMU: -device vmgenid), or load with software=1 if an agent triggers the generations.\n",
 		       why);
-		ret = -ENODEV;
+	/* Without memory it is not known whether there is one. */
+	if (ret && !(why && software))
 		goto err_reseed;
-	}
 	if (why)
 		pr_info("%s: generations come by triggers only\n", why);
 	if (software)

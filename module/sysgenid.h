@@ -125,7 +125,7 @@ int sysgenid_chardev_init(void);
 void sysgenid_chardev_exit(void);
 
 /* vmgenid.c */
-const char *sysgenid_vmgenid_init(void);
+int sysgenid_vmgenid_init(const char **why);
 void sysgenid_vmgenid_start(void);
 void sysgenid_vmgenid_stop(void);
 void sysgenid_vmgenid_exit(void);

@@ -80,44 +80,50 @@ static bool is_disjoint_from_ram(phys_addr_t from, size_t size)
 				 IORES_DESC_NONE) == REGION_DISJOINT;
 }
 
-static const char *find_address(void)
+/* Return: 0, -ENODEV and @why, or -ENOMEM. */
+static int find_address(const char **why)
 {
 	struct acpi_buffer buffer = { ACPI_ALLOCATE_BUFFER, NULL };
 	union acpi_object *obj;
-	const char *why = NULL;
 	acpi_status status;
 	int i, others = 0;
 
 	for (i = 0; i < ARRAY_SIZE(device_ids); i++)
 		acpi_get_devices(device_ids[i], found, &others, NULL);
-	if (!device)
-		return "no VM generation id (ACPI VM_Gen_Counter) here";
+	if (!device) {
+		*why = "no VM generation id (ACPI VM_Gen_Counter) here";
+		return -ENODEV;
+	}
 	/* Whatever the others are: the kernel's own driver takes the first, too. */
 	if (others)
 		pr_warn("%d VM generation ids: using the first\n", others + 1);
 
 	status = acpi_evaluate_object(device, "ADDR", NULL, &buffer);
-	if (ACPI_FAILURE(status))
-		return "the ACPI method ADDR of the VM generation id fails";
+	if (status == AE_NO_MEMORY)
+		return -ENOMEM;
+	if (ACPI_FAILURE(status)) {
+		*why = "the ACPI method ADDR of the VM generation id fails";
+		return -ENODEV;
+	}
 
 	obj = buffer.pointer;
 	if (!obj || obj->type != ACPI_TYPE_PACKAGE || obj->package.count != 2 ||
 	    obj->package.elements[0].type != ACPI_TYPE_INTEGER ||
 	    obj->package.elements[1].type != ACPI_TYPE_INTEGER) {
-		why = "the ACPI method ADDR of the VM generation id does not return two integers";
+		*why = "the ACPI method ADDR of the VM generation id does not return two integers";
 	} else {
 		address = obj->package.elements[0].integer.value |
 			  obj->package.elements[1].integer.value << 32;
 		if (!address || !IS_ALIGNED(address, sizeof(u64)) ||
 		    offset_in_page(address) + ID_SIZE > PAGE_SIZE)
-			why = "the VM generation id is at address 0, unaligned, or across pages";
+			*why = "the VM generation id is at address 0, unaligned, or across pages";
 		else if (address > iomem_resource.end - ID_SIZE)
-			why = "the VM generation id is at an address beyond this machine";
+			*why = "the VM generation id is at an address beyond this machine";
 		else if (!is_disjoint_from_ram(address, ID_SIZE))
-			why = "the VM generation id is in memory that the kernel uses";
+			*why = "the VM generation id is in memory that the kernel uses";
 	}
 	ACPI_FREE(buffer.pointer);
-	return why;
+	return *why ? -ENODEV : 0;
 }
 
 /* Decrypted where memory is encrypted: the hypervisor writes it. */
@@ -126,22 +132,22 @@ static void *map(phys_addr_t from, size_t size)
 	return memremap(from, size, MEMREMAP_WB | MEMREMAP_DEC);
 }
 
-/* Is there anything in the page but the id? */
-static bool is_shared_page(void)
+/* Is there anything in the page but the id? Return: 0, -EBUSY or -ENOMEM. */
+static int check_shared(void)
 {
 	size_t offset = offset_in_page(address);
 	bool shared;
 	void *page;
 
 	if (!is_disjoint_from_ram(address - offset, PAGE_SIZE))
-		return true;
+		return -EBUSY;
 	page = map(address - offset, PAGE_SIZE);
 	if (!page)
-		return true;
+		return -ENOMEM;
 	shared = memchr_inv(page, 0, offset) ||
 		 memchr_inv(page + offset + ID_SIZE, 0, PAGE_SIZE - offset - ID_SIZE);
 	memunmap(page);
-	return shared;
+	return shared ? -EBUSY : 0;
 }
 
 /* May user space see the page? */
@@ -152,9 +158,7 @@ static int check_page(void)
 	/* A mapping of user space is an encrypted one: it would show ciphertext. */
 	if (sysgenid_memory_encrypted())
 		return -EOPNOTSUPP;
-	if (hw_page != HW_PAGE_FORCE && is_shared_page())
-		return -EBUSY;
-	return 0;
+	return hw_page == HW_PAGE_FORCE ? 0 : check_shared();
 }
 
 /*
@@ -190,24 +194,31 @@ static const char *check_id(u64 id[2])
 	return NULL;
 }
 
-/* Return: NULL, or why there is no usable hardware id. */
-const char *sysgenid_vmgenid_init(void)
+/*
+ * sysgenid_vmgenid_init - find the hardware id
+ *
+ * Return: 0; -ENODEV and @why there is no usable one; -ENOMEM: that is not known.
+ */
+int sysgenid_vmgenid_init(const char **why)
 {
-	const char *why = find_address();
+	int ret = find_address(why);
 	u64 id[2];
 
-	if (why)
-		return why;
+	if (ret)
+		return ret;
 
 	hardware_id = map(address, ID_SIZE);
-	if (!hardware_id)
-		return "the VM generation id cannot be mapped";
+	if (!hardware_id) {
+		pr_err("not loaded: the VM generation id cannot be mapped\n");
+		return -ENOMEM;
+	}
 
-	why = check_id(id);
-	if (why) {
+	*why = check_id(id);
+	page_error = *why ? -ENODEV : check_page();
+	if (*why || page_error == -ENOMEM) {
 		sysgenid_vmgenid_exit();
 		hardware_id = NULL;
-		return why;
+		return page_error;
 	}
 	memcpy(sysgenid.record->id, id, sizeof(id));
 	sysgenid.record->hw_offset = offset_in_page(address);
@@ -216,9 +227,8 @@ const char *sysgenid_vmgenid_init(void)
 	/* The snapshot may be older than the module: generation 0 is a promise, too. */
 	sysgenid_reseed_now();
 
-	page_error = check_page();
 	sysgenid.sources |= BIT(SYSGENID_SOURCE_VMGENID);
-	return NULL;
+	return 0;
 }
 
 /*

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * faults calls | load FILE [POINT]: on a kernel with fault injection, makes each call of
+ * faults calls | points FILE | load FILE POINT: on a kernel with fault injection, makes each call of
  * the module with its first allocation or copy failing, then with its second, and
  * so on until none is left to fail. A call that fails does so with an errno that
  * is documented, and nothing has happened then; one that does not has done all.
- * "load" does the same to loading and unloading the module, from a point on.
+ * "load" does the same to loading and unloading the module, from a point on;
+ * "points" says how many there are until the module is refused.
  *
  * A line for each call: how many could fail, and what came of it. Then "passed",
  * or one line "wrong: ".
@@ -30,11 +31,7 @@
 #define DEBUGFS "/sys/kernel/debug/"
 #define ATTRIBUTES "/sys/class/misc/sysgenid/"
 
-enum {
-	USER = 1000, ERRNOS = 4, POINTS = 100000,
-	/* A slab that is empty or full makes a difference of some; sysfs comes next, and takes more than that. */
-	AFTER = 8,
-};
+enum { USER = 1000, ERRNOS = 4, POINTS = 100000, PASSES = 50 };
 
 static int fail_nth, observer;
 static const char *what;
@@ -124,6 +121,17 @@ static void count(struct tally *t, const int *errnos, long result)
 		}
 	}
 	wrong("%s", strerrorname_np((int)-result));
+}
+
+/* Have all the errnos come that are expected? */
+static bool complete(const struct tally *t, const int *errnos)
+{
+	int i;
+
+	for (i = 0; i < ERRNOS && errnos[i]; i++)
+		if (!t->failed[i])
+			return false;
+	return true;
 }
 
 /* Each errno that was expected must have come, or nothing was tested. */
@@ -520,33 +528,42 @@ static void let_go(void)
 	file = -1;
 }
 
-static void run(const struct call *c)
+/* Return: whether there was something to fail at this point. */
+static bool run_at(const struct call *c, struct tally *tally)
 {
 	struct sysgenid_get_args before, none;
-	struct tally tally = { 0 };
 	long result;
 	bool failed;
 
+	if (c->prepare)
+		c->prepare();
+	before = state();
+	generation = before.generation;
+	arm(point);
+	result = c->call();
+	failed = !disarm();
+	check_state(c, &before, result);
+	let_go();
+	none = state();
+	if (none.watchers || none.outdated)
+		wrong("%u watchers and %u outdated are left", none.watchers, none.outdated);
+	if (failed)
+		count(tally, c->errnos, result);
+	else if (result < 0)
+		wrong("%s without cause", strerrorname_np((int)-result));
+	return failed;
+}
+
+/* More than once: a slab that is full takes a page more, and all that comes after it has another number. */
+static void run(const struct call *c)
+{
+	struct tally tally = { 0 };
+	int pass;
+
 	what = c->name;
-	for (point = 1; point < POINTS; point++) {
-		if (c->prepare)
-			c->prepare();
-		before = state();
-		generation = before.generation;
-		arm(point);
-		result = c->call();
-		failed = !disarm();
-		check_state(c, &before, result);
-		let_go();
-		none = state();
-		if (none.watchers || none.outdated)
-			wrong("%u watchers and %u outdated are left", none.watchers, none.outdated);
-		if (!failed && result < 0)
-			wrong("%s without cause", strerrorname_np((int)-result));
-		if (!failed)
-			break;
-		count(&tally, c->errnos, result);
-	}
+	for (pass = 0; pass < 2 || (pass < PASSES && !complete(&tally, c->errnos)); pass++)
+		for (point = 1; run_at(c, &tally); point++)
+			;
 	report(&tally, c->errnos);
 }
 
@@ -554,14 +571,14 @@ static void run(const struct call *c)
 
 static const char *module_path;
 
-static long load(const char *parameters)
+static long load(void)
 {
 	int fd = open(module_path, O_RDONLY | O_CLOEXEC);
 	long ret;
 
 	if (fd < 0)
 		return -errno;
-	ret = result_of(syscall(SYS_finit_module, fd, parameters, 0));
+	ret = result_of(syscall(SYS_finit_module, fd, "", 0));
 	close(fd);
 	return ret;
 }
@@ -586,33 +603,22 @@ static void check_loaded(bool loaded)
 		wrong("the hardware page is refused");
 }
 
-/* How many allocations and copies a load makes. */
-static unsigned int points_of(const char *parameters, long expected)
+/* The first load takes more than others: the kernel prepares for the next. */
+static void show_points(void)
 {
-	long result;
-	unsigned int left;
+	unsigned int left = 0;
+	int i;
 
-	arm(POINTS);
-	result = load(parameters);
-	left = disarm();
-	if (result != expected || !left)
-		wrong("%s gives %ld", parameters, result);
-	return POINTS - left;
-}
+	for (i = 0; i < 3; i++) {
+		long result;
 
-/*
- * What the kernel does before it looks at parameters is its own business, and some of it warns without memory. One
- * of no sense ends the load there.
- */
-static unsigned int first_point(void)
-{
-	unsigned int before = points_of("hw_page=nonsense", -EINVAL), all = points_of("", 0);
-
-	if (unload())
-		wrong("cannot unload");
-	printf("load: %u points, %u of them before the parameters\n", all, before);
-	fflush(stdout);
-	return before + AFTER;
+		arm(POINTS);
+		result = load();
+		left = disarm();
+		if (result != -ENODEV || !left)
+			wrong("a load that is to be refused gives %ld", result);
+	}
+	printf("%u\n", POINTS - left);
 }
 
 static void run_load(bool loading, unsigned int first, const int *errnos)
@@ -623,10 +629,10 @@ static void run_load(bool loading, unsigned int first, const int *errnos)
 
 	what = loading ? "load" : "unload";
 	for (point = first; point < POINTS; point++) {
-		if (!loading && load(""))
+		if (!loading && load())
 			wrong("cannot load");
 		arm(point);
-		result = loading ? load("") : unload();
+		result = loading ? load() : unload();
 		failed = !disarm();
 		check_loaded(loading == (result >= 0));
 		if (loading == (result >= 0) && unload())
@@ -646,24 +652,26 @@ int main(int argc, char **argv)
 	size_t i;
 
 	what = "set-up";
-	if (argc >= 3 && !strcmp(argv[1], "load")) {
+	if (argc == 3 && !strcmp(argv[1], "points")) {
 		set_up();
 		module_path = argv[2];
-		run_load(true, argc > 3 ? (unsigned int)atoi(argv[3]) : first_point(),
-			 (const int[ERRNOS]){ ENOMEM, ENODEV });
+		show_points();
+		return 0;
+	}
+	if (argc == 4 && !strcmp(argv[1], "load")) {
+		set_up();
+		module_path = argv[2];
+		run_load(true, (unsigned int)atoi(argv[3]), (const int[ERRNOS]){ ENOMEM });
 		run_load(false, 1, (const int[ERRNOS]){ EFAULT });
 	} else if (argc == 2 && !strcmp(argv[1], "calls")) {
 		set_up();
 		file = -1;
 		set = -1;
 		observer = open(SYSGENID_DEVICE, O_RDWR | O_CLOEXEC);
-		/* Open files far from the observer's in the module's table: each makes a node of the table. */
-		for (i = 0; i < 2 * 64; i++)
-			close(open(SYSGENID_DEVICE, O_RDONLY | O_CLOEXEC));
 		for (i = 0; i < sizeof(calls) / sizeof(*calls); i++)
 			run(&calls[i]);
 	} else {
-		puts("usage: faults calls | load FILE [POINT]");
+		puts("usage: faults calls | points FILE | load FILE POINT");
 		return 2;
 	}
 	puts("passed");
