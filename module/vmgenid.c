@@ -99,9 +99,11 @@ static int find_address(const char **why)
 		pr_warn("%d VM generation ids: using the first\n", others + 1);
 
 	status = acpi_evaluate_object(device, "ADDR", NULL, &buffer);
-	if (status == AE_NO_MEMORY)
-		return -ENOMEM;
 	if (ACPI_FAILURE(status)) {
+		/* It may fail after it has allocated this. */
+		ACPI_FREE(buffer.pointer);
+		if (status == AE_NO_MEMORY)
+			return -ENOMEM;
 		*why = "the ACPI method ADDR of the VM generation id fails";
 		return -ENODEV;
 	}
