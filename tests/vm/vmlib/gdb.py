@@ -7,7 +7,7 @@ import re
 import socket
 from pathlib import Path
 
-from .limits import Deadline, Timeout
+from .limits import Deadline
 from .qemu import VM, State
 from .qmp import QmpError
 
@@ -63,11 +63,7 @@ class Debugger:
 
     def _packet(self, deadline: Deadline) -> bytes:
         while not (found := re.search(rb"\$([^#]*)#..", self._rest)):
-            self._sock.settimeout(deadline.left())
-            try:
-                data = self._sock.recv(4096)
-            except TimeoutError as e:
-                raise Timeout(f"waited {deadline.limit:g} s for {deadline.what}") from e
+            data = deadline.receive(self._sock)
             if not data:
                 raise QmpError(f"{self._vm.name}: the debugger's connection ended")
             self._rest += data

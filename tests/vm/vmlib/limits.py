@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -49,6 +50,14 @@ class Deadline:
         if left <= 0:
             raise Timeout(f"waited {self.limit:g} s for {self.what}")
         return left
+
+    def receive(self, sock: socket.socket) -> bytes:
+        """What has come on a socket; nothing if the other end is closed."""
+        sock.settimeout(self.left())
+        try:
+            return sock.recv(1 << 16)
+        except TimeoutError as e:
+            raise Timeout(f"waited {self.limit:g} s for {self.what}") from e
 
 
 def wait_until(check: Callable[[], T | None], limit: float, what: str, interval: float = 0.005) -> T:

@@ -8,7 +8,7 @@ import secrets
 import socket
 from typing import Any
 
-from .limits import Deadline, Timeout
+from .limits import Deadline
 from .qemu import VM
 
 # For boot_system(extra=...): the port, with nobody at this end of it until somebody connects.
@@ -59,11 +59,7 @@ class GuestAgent:
 
     def _receive(self, deadline: Deadline) -> dict[str, Any]:
         while b"\n" not in self._rest:
-            self._sock.settimeout(deadline.left())
-            try:
-                data = self._sock.recv(65536)
-            except TimeoutError as e:
-                raise Timeout(f"waited {deadline.limit:g} s for {deadline.what}") from e
+            data = deadline.receive(self._sock)
             if not data:
                 raise GuestAgentError(f"{deadline.what}: the port is closed")
             self._rest += data

@@ -7,7 +7,7 @@ import json
 import socket
 from typing import Any
 
-from .limits import Deadline, Timeout
+from .limits import Deadline
 
 LIMIT = 20.0
 
@@ -71,11 +71,8 @@ class Qmp:
 
     def _message(self, deadline: Deadline) -> dict[str, Any]:
         while b"\n" not in self._rest:
-            self._sock.settimeout(deadline.left())
             try:
-                data = self._sock.recv(65536)
-            except TimeoutError as e:
-                raise Timeout(f"waited {deadline.limit:g} s for {deadline.what}") from e
+                data = deadline.receive(self._sock)
             except OSError as e:
                 raise QmpError(f"{deadline.what}: QEMU is gone ({e})") from e
             if not data:
