@@ -54,7 +54,7 @@ static int complain_dial(int error)
 			strerror(-error));
 		return FAILED;
 	}
-	fputs("sysgenidctl: the overseer does not run; try \"systemctl start sysgenid-overseer\"\n",
+	fputs("sysgenidctl: the overseer does not run; \"systemctl status sysgenid-overseer\" says why\n",
 	      stderr);
 	return FAILED;
 }
