@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from vmlib import Kernel, Timeout, build_module, built, cache, get_kernel, kernels, parallel, repo, runner, table, wait_until
+from vmlib import Kernel, Timeout, build_module, built, cache, get_kernel, kernels, mutants, parallel, repo, runner, table, wait_until
 from vmlib.apt import Apt
 from vmlib.children import Job, Outcome, run_jobs
 from vmlib.console import complaints
@@ -284,6 +284,13 @@ class ChildrenTest(Folder):
         start = time.monotonic()
         self.outcomes(one, two, cpus=2)
         self.assertGreater(time.monotonic() - start, 0.6)
+
+
+class MutantsTest(unittest.TestCase):
+    def test_they_apply(self) -> None:
+        for patch in repo.MUTANTS.glob("*.patch"):
+            with self.subTest(patch.name):
+                mutants.apply(patch, repo.TOP, "--dry-run")
 
 
 class KernelsTest(Folder):

@@ -13,8 +13,8 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from . import cache, repo
-from .limits import ToolError, run_tool
+from . import cache, mutants, repo
+from .limits import run_tool
 
 COMPILE_LIMIT = 120.0
 FLAGS = ("-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-pthread", "-s")
@@ -43,11 +43,7 @@ def patched(source: Path, patch: Path, to: Path) -> Path:
     """A copy of the source's folder in which the patch was applied with -p1; returns the source in it."""
     folder = to / source.parent.relative_to(repo.TOP)
     shutil.copytree(source.parent, folder)
-    options = ["--batch", "--forward", "--fuzz=0", "--no-backup-if-mismatch", "--reject-file=-"]
-    try:
-        run_tool(["patch", "-p1", *options, "-i", patch.resolve()], 30, f"patch {patch.name}", cwd=to)
-    except ToolError as e:
-        raise ToolError(f"{patch.name} does not apply to {source.name} any more\n{e}") from e
+    mutants.apply(patch, to)
     return folder / source.name
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from . import built, cache, repo
+from . import built, cache, mutants, repo
 from .kernels import Kernel, image, version
 from .limits import ToolError, run_tool
 from .roots import run_in_root
@@ -53,11 +53,7 @@ def build_module(kernel: Kernel, patch: Path | None = None) -> Path:
         tree.mkdir()
         _copy(tree)
         if patch:
-            options = ["--batch", "--forward", "--fuzz=0", "--no-backup-if-mismatch", "--reject-file=-"]
-            try:
-                run_tool(["patch", "-p1", *options, "-i", patch.resolve()], 30, f"patch {patch.name}", cwd=tree)
-            except ToolError as e:
-                raise ToolError(f"{patch.name} does not apply to module/ any more\n{e}") from e
+            mutants.apply(patch, tree)
         # On such a kernel the module counts its lines; the notes say which counter is which line.
         counts = image(kernel).has("GCOV_KERNEL")
         _make(kernel, tree, ["GCOV_PROFILE=y"] if counts else [], what)
