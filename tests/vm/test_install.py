@@ -194,12 +194,12 @@ def another_kernel(t: Context) -> None:
 @vmtest(OFTEN, timeout=2400)
 @vmtest((*RARELY, *MODULE_ALONE), full_only=True, timeout=3600)
 def purge(t: Context) -> None:
-    """What apt-get purge leaves behind."""
+    """What apt-get purge leaves behind, when the libraries that came for our sake have gone, too."""
     stock = systems.stock(t.kernel)
     names = sorted(path.name.partition("_")[0] for path in packages(t))
     root = installed(t)
     assert len(root.differences(stock)) > 20
-    root = root.changed('apt-get purge -q -y "$@"', *names)
+    root = root.changed('apt-get purge -q -y --autoremove "$@"', *names)
     left = root.differences(stock)
     unexpected = [line for line in left if not re.fullmatch(rf"\w+ ({'|'.join(STAYS)})", line)]
     assert not unexpected, unexpected
