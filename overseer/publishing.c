@@ -80,7 +80,7 @@ static void mix_host(struct publishing *p)
 		close(fd);
 }
 
-static void look(struct publishing *p)
+static int look(struct publishing *p)
 {
 	unsigned char page[VMCLOCK_SIZE];
 	int r = vmclock_look(&p->vmclock, page);
@@ -88,10 +88,11 @@ static void look(struct publishing *p)
 	if (r < 0)
 		log_error(VMCLOCK_DEVICE ": %s", strerror(-r));
 	if (r <= 0)
-		return;
+		return r;
 	publisher_mix(&p->publisher, page, sizeof(page));
 	mix_host(p);
 	publish(p);
+	return 0;
 }
 
 static int on_time(sd_event_source *source, uint64_t now, void *user)
@@ -104,8 +105,7 @@ static int on_time(sd_event_source *source, uint64_t now, void *user)
 
 static int look_each_second(struct publishing *p)
 {
-	log_notice(VMCLOCK_DEVICE
-		   " does not wake its readers: it is looked at each second");
+	log_notice(VMCLOCK_DEVICE " is looked at each second");
 	return sd_event_add_time_relative(p->event, &p->look, CLOCK_MONOTONIC,
 					  SECOND, 0, on_time, p);
 }
@@ -119,7 +119,9 @@ static int on_vmclock(sd_event_source *source, int fd, uint32_t events,
 	/* Until it is read the descriptor stays ready. */
 	if (events & EPOLLIN && read(fd, page, sizeof(page)) < 0)
 		events |= EPOLLHUP;
-	look(p);
+	/* Who was woken and saw nothing is not woken for that again. */
+	if (look(p) < 0)
+		events |= EPOLLHUP;
 	if (!(events & EPOLLHUP))
 		return 0;
 	p->wake = sd_event_source_disable_unref(source);
