@@ -155,6 +155,12 @@ def package_keeps_the_gate(t: Context) -> None:
     assert not left, left
 
 
+def doubts(vm: VM) -> list[str]:
+    """What the overseer said of generations that came without bytes of their own."""
+    log = shown(vm, "sh", "-c", "journalctl --sync; journalctl -b -o cat -u sysgenid-overseer")
+    return [line for line in log.splitlines() if "no bytes that differ in each clone" in line]
+
+
 @vmtest(KERNEL, timeout=2400)
 def overseer_publishes(t: Context) -> None:
     """Without the module: the agent's trigger goes to the overseer, which reseeds, publishes and adjusts."""
@@ -179,8 +185,12 @@ def overseer_publishes(t: Context) -> None:
             clone.write("/run/seed", f"of clone {name}")
             assert shown(clone, "sysgenidctl", "trigger", "--entropy", "/run/seed") == "2"
             drawn.append(clone.wait_output("rng", "^mapped 2 ([0-9a-f]{64})$", limit=60)[1])
+            # A busy machine's generators may differ without it.
+            assert not doubts(clone), "the agent's bytes were not mixed in"
             ctl(clone, "resume")
             assert state(clone) == ("ready", 2)
             refused = clone.run("sysgenidctl", "trigger", "--expected", "2")
             assert refused.code == 2 and "--expected" in refused.out, refused
+            assert shown(clone, "sysgenidctl", "trigger") == "3"
+            assert len(doubts(clone)) == 1, "a trigger that brings nothing says so"
     assert drawn[0] != drawn[1], drawn
