@@ -92,7 +92,7 @@ def answers(vm: VM, program: str, requests: int) -> Values:
     found = {}
     for draw in draws(program):
         line = rf"^{re.escape(draw)} (\S+)$"
-        vm.wait_output(program, rf"(?:{line}(?s:.*?)){{{requests}}}", LIMIT)
+        vm.wait_output(program, line, LIMIT, count=requests)
         found[draw] = re.findall(line, vm.out(program).out, re.MULTILINE)
     return found
 

@@ -51,7 +51,7 @@ def work(t: Context, state: State, held: bool) -> Orders:
             # However often it comes there.
             clone.write("/tmp/go", "x" * 5000)
         done = len(ACCEPTED.findall(clone.out("orders").out))
-        clone.wait_output("orders", rf"(?:^order \d+$(?s:.*?)){{{done + ORDERS}}}", LIMIT)
+        clone.wait_output("orders", ACCEPTED.pattern, LIMIT, count=done + ORDERS)
         clone.kill("orders", signal.SIGTERM)
         result = clone.wait("orders", LIMIT)
         assert result.ok, result

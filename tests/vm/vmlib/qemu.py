@@ -12,6 +12,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import functools
+import itertools
 import mmap
 import os
 import re
@@ -320,17 +321,20 @@ class VM:
         """What a background program has written so far."""
         return _result(self.ask_ok("out", name))
 
-    def wait_output(self, name: str, pattern: str, limit: float = RUN_LIMIT) -> re.Match[str]:
-        """Wait until the output of a background program matches; fails early when it has ended without."""
+    def wait_output(self, name: str, pattern: str, limit: float = RUN_LIMIT, count: int = 1) -> re.Match[str]:
+        """Wait until the output of a background program has so many matches, and return the last of these; fails early
+        when the program has ended without."""
 
         def look() -> re.Match[str] | None:
             result = self.out(name)
-            found = re.search(pattern, result.out, re.MULTILINE)
+            matches = re.finditer(pattern, result.out, re.MULTILINE)
+            found = next(itertools.islice(matches, count - 1, None), None)
             if not found and result.status != "running":
                 raise AssertionError(f"{self.name}: {name} ended ({result.status} {result.code}): {result.out}")
             return found
 
-        return wait_until(look, limit, f"{pattern!r} in the output of {name} in {self.name}", interval=0.01)
+        times = f" {count} times" if count > 1 else ""
+        return wait_until(look, limit, f"{pattern!r}{times} in the output of {name} in {self.name}", interval=0.01)
 
     def kill(self, name: str, signal: int) -> None:
         """Send a signal to a background program."""
