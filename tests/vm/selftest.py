@@ -23,7 +23,7 @@ from pathlib import Path
 from vmlib import Kernel, Timeout, build_module, built, cache, get_kernel, kernels, mutants, parallel, repo, runner, table, wait_until
 from vmlib.apt import Apt
 from vmlib.children import Job, Outcome, run_jobs
-from vmlib.console import complaints
+from vmlib.console import complaints, last_words
 from vmlib.control import Control, GuestError, encode
 from vmlib.initramfs import Newc
 from vmlib.limits import ToolError, Unavailable, run_tool
@@ -193,6 +193,7 @@ class ConsoleTest(Folder):
             "[    1.0] WARNING: CPU: 0 PID: 1 at a.c:1 f+0x1/0x2",
             "[    1.0] WARNING: possible circular locking dependency detected",
             "[    1.0] Kernel panic - not syncing: x",
+            "[    1.0] int3: 0000 [#1] PREEMPT SMP NOPTI",
             "[    1.0] INFO: task a:1 blocked for more than 120 seconds.",
             "[    1.0] rcu: INFO: rcu_preempt self-detected stall on CPU",
             "init: /dev/ttyS1: No such file or directory",
@@ -203,6 +204,12 @@ class ConsoleTest(Folder):
         ours = "[    1.0] BUG: KCSAN: data-race in sysgenid_wake [sysgenid] / f"
         self.assertEqual(self.look("[    1.0] BUG: KCSAN: data-race in f / g\n g+0x1/0x2\n sysgenid_wake+0x1/0x2 [sysgenid]"), [])
         self.assertEqual(self.look(f"{ours}\n f+0x1/0x2"), [ours])
+
+    def test_last_words(self) -> None:
+        bug, after = "[    1.0] BUG: x", [f"line {number}" for number in range(50)]
+        for lines, words in (([], []), (after, after[-3:]), (after[:1], after[:1]), (["fine", bug, *after], [bug, *after[:2]])):
+            self.look("\n".join(lines))
+            self.assertEqual(last_words(self.folder / "console", 3), words)
 
     def test_leaves_alone(self) -> None:
         self.assertEqual(self.look("[    1.0] Run /init as init process\n[    1.0] systemd-init: x\n"), [])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 # "INFO:" lines are those of lockdep, RCU stalls and hung tasks.
 COMPLAINT = re.compile(
-    r"\bBUG\b|\bOops\b|\bWARNING: |Kernel panic|general protection fault|possible .* detected|"
+    r"\bBUG\b|\bOops\b|\bWARNING: |Kernel panic|general protection fault|: [0-9a-f]{4} \[#\d|possible .* detected|"
     r"INFO: (task |rcu|possible|suspicious|trying to register)|rcu: INFO|\bKASAN\b|\bKCSAN\b|\bUBSAN\b|"
     r"kmemleak: [1-9]|unreferenced object|refcount_t:|list_(add|del) corruption|Bad page|Call Trace|soft lockup|hard LOCKUP|"
     r"^init: "
@@ -19,9 +19,21 @@ COMPLAINT = re.compile(
 FOREIGN_RACE = re.compile(r"BUG: KCSAN: (?!.*sysgenid)")
 
 
+def _lines(console: Path) -> list[str]:
+    return console.read_text("utf-8", "replace").splitlines() if console.exists() else []
+
+
+def _suspicious(line: str) -> bool:
+    return bool(COMPLAINT.search(line)) and not FOREIGN_RACE.search(line)
+
+
 def complaints(console: Path, limit: int = 5) -> list[str]:
     """The first suspicious lines of a console file."""
-    if not console.exists():
-        return []
-    lines = console.read_text("utf-8", "replace").splitlines()
-    return [line.strip() for line in lines if COMPLAINT.search(line) and not FOREIGN_RACE.search(line)][:limit]
+    return [line.strip() for line in _lines(console) if _suspicious(line)][:limit]
+
+
+def last_words(console: Path, limit: int = 30) -> list[str]:
+    """A console file from its first suspicious line on; its end if there is none."""
+    lines = _lines(console)
+    first = next((number for number, line in enumerate(lines) if _suspicious(line)), -limit)
+    return lines[first:][:limit]

@@ -28,7 +28,7 @@ from typing import Literal, Self, TypeVar
 
 from . import accel, cache, initramfs, kernels, module, repo, systems
 from .booted import BootedStates
-from .console import complaints
+from .console import complaints, last_words
 from .control import GuestError
 from .limits import Timeout
 from .qemu import BOOT_LIMIT, CPU, VM, Guid, Machine, State, new_guid
@@ -276,6 +276,14 @@ class Lab:
     def complaints(self) -> list[str]:
         """What the kernels of all VMs complained about."""
         return [f"{vm.name}: {line}" for vm in self._vms for line in complaints(vm.console)]
+
+    def last_words(self) -> list[str]:
+        """The consoles of VMs that ended by themselves, and what the other kernels complained about."""
+        found = []
+        for vm in self._vms:
+            lines = last_words(vm.console) if vm.is_gone else complaints(vm.console)
+            found += [f"{vm.name}: {line}" for line in lines]
+        return found
 
     def save_dmesg(self) -> None:
         """Keep the kernel logs of the VMs that still answer."""

@@ -18,6 +18,7 @@ import os
 import re
 import secrets
 import shlex
+import signal
 import socket
 import subprocess
 import time
@@ -264,6 +265,11 @@ class VM:
     @property
     def alive(self) -> bool:
         return self._process.poll() is None
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it has ended by itself."""
+        return self._process.poll() not in (None, -signal.SIGKILL)
 
     def ended(self, limit: float) -> None:
         """Wait until QEMU has ended by itself (the guest powered off, or panicked)."""

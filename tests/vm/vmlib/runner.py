@@ -28,7 +28,7 @@ from .roots import root
 from .testing import TESTS, Context, Skip, Test
 
 PREPARE_TIMEOUT = 9000.0
-SHOWN_LINES = 60
+SHOWN_LINES = 100
 
 
 def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -95,7 +95,13 @@ def _prepare(kernel: Kernel, folder: Path) -> tuple[str, str]:
 def _run_test(test: Test, kernel: Kernel, booted: BootedStates, folder: Path) -> tuple[str, str]:
     try:
         with Context(kernel.name, folder, booted) as context:
-            test.function(context)
+            try:
+                test.function(context)
+            except Skip:
+                raise
+            except Exception:
+                print(*context.last_words(), sep="\n")
+                raise
             found = context.complaints()
     except Skip as e:
         return "skip", str(e)
