@@ -20,7 +20,8 @@ from vmlib.console import complaints
 
 EVERY_RUN = ("kasan", "kcsan")
 # The kernel's own races are not reported as ours, see vmlib/console.py; with KASAN the first doubt is a panic.
-IN_FULL = ("kasan", "kcsan", "kasan-oldest", "kasan-newest")
+OTHER_SOURCES = ("kasan-oldest", "kasan-newest")
+IN_FULL = (*EVERY_RUN, *OTHER_SOURCES)
 LEAKS = "/sys/kernel/debug/kmemleak"
 
 for function in (
@@ -30,6 +31,7 @@ for function in (
     test_clones.every_client_learns,
 ):
     vmtest(EVERY_RUN, cpus=2, timeout=400)(function)
+    vmtest(OTHER_SOURCES, cpus=2, timeout=1800, full_only=True)(function)
 
 for function in (
     test_module.conforms,
@@ -46,7 +48,6 @@ for function in (
     test_limits.users_are_bounded,
     test_sources.live_sources_are_named,
     test_sources.without_urandom_a_generation_is_published_all_the_same,
-    test_storms.hundred_clones,
     test_storms.storm_of_calls_for_a_minute_everywhere,
     test_truth.calls_are_never_stale_on_two_cpus,
     test_truth.exact_check_is_never_stale_on_two_cpus,
@@ -100,6 +101,7 @@ def two_hundred_loads_and_unloads_under_traffic(t: Context) -> None:
 
 
 @vmtest(EVERY_RUN, cpus=2, timeout=600)
+@vmtest(OTHER_SOURCES, cpus=2, timeout=1800, full_only=True)
 def storm_leaves_nothing(t: Context) -> None:
     """A storm, in a clone too, and all that it took is given back."""
     vm = t.boot(insmod="", smp=2)
@@ -113,20 +115,30 @@ def storm_leaves_nothing(t: Context) -> None:
     check_leaks(vm)
 
 
-@vmtest(EVERY_RUN, cpus=2, timeout=600)
-def twenty_clones_of_a_busy_guest(t: Context) -> None:
+def clones_of_a_busy_guest(t: Context, count: int) -> None:
     vm = t.boot(insmod="", smp=2)
     vm.spawn("traffic", "traffic")
     vm.wait_output("traffic", "^ready$", limit=60)
     state = vm.snapshot()
     vm.close()
+
     def one() -> None:
         with t.cloned(state) as clone:
             assert test_smoke.generation(clone) == 1
             clone.run("sleep", "0.3")
             assert test_smoke.generation(clone) == 1
 
-    t.parallel([one] * 20)
+    t.parallel([one] * count)
+
+
+@vmtest(EVERY_RUN, cpus=2, timeout=600)
+def twenty_clones_of_a_busy_guest(t: Context) -> None:
+    clones_of_a_busy_guest(t, 20)
+
+
+@vmtest(IN_FULL, cpus=2, timeout=3600, full_only=True)
+def hundred_pairs_of_clones_of_a_busy_guest(t: Context) -> None:
+    clones_of_a_busy_guest(t, 200)
 
 
 def planted(t: Context, patch: str, *commands: Sequence[str], append: str = "") -> None:
