@@ -462,15 +462,15 @@ static void do_credit(const struct request *r)
 	pool.head.entropy_count = pool.head.buf_size * 8;
 	if (fd >= 0)
 		result = ioctl(fd, RNDADDENTROPY, &pool.head);
-	if (result == 0)
-		result = getrandom(&byte, 1, GRND_NONBLOCK);
 	/*
 	 * The kernel patches its code now that the RNG is ready. QEMU's translator
 	 * can lose track of that with two processors, and the guest dies of a
-	 * breakpoint that is no longer there: let it finish before anything runs.
+	 * breakpoint that is no longer there: let it finish before that code runs.
 	 */
 	if (sysconf(_SC_NPROCESSORS_ONLN) > 1)
 		usleep(300000);
+	if (result == 0)
+		result = getrandom(&byte, 1, GRND_NONBLOCK);
 	reply_result(r, result);
 	if (fd >= 0)
 		close(fd);

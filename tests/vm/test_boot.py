@@ -162,6 +162,14 @@ def panic_is_seen(t: Context) -> None:
     vm.ended(30)
 
 
+@vmtest("bookworm-cloud")
+def a_lost_breakpoint_is_not_the_last_word(t: Context) -> None:
+    vm = t.boot(smp=2)
+    if t.folder.name == "try0":
+        with vm.console.open("a", encoding="utf-8") as console:
+            console.write("[    9.000000] int3: 0000 [#1] PREEMPT SMP NOPTI\n")
+
+
 @vmtest()
 def powers_off(t: Context) -> None:
     t.boot().poweroff()

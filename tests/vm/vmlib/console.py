@@ -19,8 +19,8 @@ COMPLAINT = re.compile(
 FOREIGN_RACE = re.compile(r"BUG: KCSAN: (?!.*sysgenid)")
 
 
-def _lines(console: Path) -> list[str]:
-    return console.read_text("utf-8", "replace").splitlines() if console.exists() else []
+def text(console: Path) -> str:
+    return console.read_text("utf-8", "replace") if console.exists() else ""
 
 
 def _suspicious(line: str) -> bool:
@@ -29,11 +29,11 @@ def _suspicious(line: str) -> bool:
 
 def complaints(console: Path, limit: int = 5) -> list[str]:
     """The first suspicious lines of a console file."""
-    return [line.strip() for line in _lines(console) if _suspicious(line)][:limit]
+    return [line.strip() for line in text(console).splitlines() if _suspicious(line)][:limit]
 
 
 def last_words(console: Path, limit: int = 30) -> list[str]:
     """A console file from its first suspicious line on; its end if there is none."""
-    lines = _lines(console)
+    lines = text(console).splitlines()
     first = next((number for number, line in enumerate(lines) if _suspicious(line)), -limit)
     return lines[first:][:limit]

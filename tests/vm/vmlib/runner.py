@@ -29,6 +29,7 @@ from .testing import TESTS, Context, Skip, Test
 
 PREPARE_TIMEOUT = 9000.0
 SHOWN_LINES = 100
+TRIES = 3
 
 
 def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -92,17 +93,26 @@ def _prepare(kernel: Kernel, folder: Path) -> tuple[str, str]:
     return "ok", ""
 
 
-def _run_test(test: Test, kernel: Kernel, booted: BootedStates, folder: Path) -> tuple[str, str]:
+class LostBreakpoint(Exception):
+    """A test failed because of QEMU, see Lab.lost_breakpoint()."""
+
+
+def _run_once(test: Test, kernel: Kernel, booted: BootedStates, folder: Path) -> tuple[str, str]:
+    folder.mkdir()
     try:
         with Context(kernel.name, folder, booted) as context:
             try:
                 test.function(context)
             except Skip:
                 raise
-            except Exception:
+            except Exception as e:
                 print(*context.last_words(), sep="\n")
+                if context.lost_breakpoint():
+                    raise LostBreakpoint from e
                 raise
             found = context.complaints()
+            if found and context.lost_breakpoint():
+                raise LostBreakpoint
     except Skip as e:
         return "skip", str(e)
     if test.expect_complaint:
@@ -112,6 +122,17 @@ def _run_test(test: Test, kernel: Kernel, booted: BootedStates, folder: Path) ->
         print("\n".join(found))
         return "FAIL", f"console of {found[0]}"
     return "ok", ""
+
+
+def _run_test(test: Test, kernel: Kernel, booted: BootedStates, folder: Path) -> tuple[str, str]:
+    reason = ""
+    for number in range(TRIES - 1):
+        try:
+            verdict, why = _run_once(test, kernel, booted, folder / f"try{number}")
+            return verdict, why or reason
+        except LostBreakpoint:
+            reason = "tried again: QEMU's translator lost track of a breakpoint of the kernel's"
+    return _run_once(test, kernel, booted, folder / "last")
 
 
 class Report:
