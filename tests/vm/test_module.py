@@ -5,6 +5,7 @@ import errno
 import re
 
 from vmlib import Context, build_module, vmtest
+from vmlib.limits import run_tool
 
 
 def conformance(t: Context, program: str, smp: int) -> None:
@@ -63,11 +64,15 @@ def a_second_driver_of_the_name_is_an_error(t: Context) -> None:
     """As on Amazon's kernels, where it is built in: a clear line, and nothing is harmed. Here it is a second copy of
     this module, under another name in the kernel's list."""
     vm = t.boot(insmod="")
-    module = build_module(t.kernel).read_bytes()
+    path = build_module(t.kernel)
+    module = path.read_bytes()
     vm.run("cp", "/sysgenid.ko", "/tmp/other.ko")
-    for name in (b"sysgenid" + bytes(40), b"name=sysgenid"):
-        assert module.count(name) == 1
-        last = module.index(name) + name.index(b"d")
+    for section, name in ((".gnu.linkonce.this_module", b"sysgenid" + bytes(40)), (".modinfo", b"name=sysgenid")):
+        copy = t.folder / "section"
+        run_tool(["objcopy", "--dump-section", f"{section}={copy}", path, t.folder / "copy"], 30, "objcopy")
+        data = copy.read_bytes()
+        assert module.count(data) == data.count(name) == 1, section
+        last = module.index(data) + data.index(name) + name.index(b"d")
         vm.run("sh", "-c", f"printf x | dd of=/tmp/other.ko bs=1 seek={last} conv=notrunc")
     assert vm.insmod(file="/tmp/other.ko") == errno.EBUSY
     assert "a driver of its own for /dev/sysgenid" in vm.dmesg()
