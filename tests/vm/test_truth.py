@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """No call that started after the resume answers with the generation from before; nor does the exact check."""
 
+from collections.abc import Sequence
+
 from vmlib import VM, Context, Timeout, vmtest, wait_until
 
 CALLS = (
@@ -8,10 +10,16 @@ CALLS = (
 )
 
 
-def truth(t: Context, smp: int, clones: int, patch: str | None = None) -> dict[str, tuple[int, int]]:
+# On a busy host the processor that is told of the new id may be the only one that runs: then no call is late.
+MORE_ROUNDS = 10
+
+
+def truth(
+    t: Context, smp: int, clones: int, patch: str | None = None, calls: Sequence[str] = CALLS
+) -> dict[str, tuple[int, int]]:
     """For each call: how many came late, and how many of these were stale, in all clones."""
     found = {}
-    for call in CALLS:
+    for call in calls:
         vm = t.boot(insmod="", smp=smp, patch=patch)
         vm.spawn("truth", "truth", call)
         vm.wait_output("truth", "^ready$", limit=20)
@@ -31,8 +39,12 @@ def truth(t: Context, smp: int, clones: int, patch: str | None = None) -> dict[s
 
 def check_truth(t: Context, smp: int, clones: int) -> None:
     found = truth(t, smp, clones)
-    assert not any(stale for _, stale in found.values()), found
-    assert sum(late for late, _ in found.values()) > 0, f"no call came before the handler: nothing was tested: {found}"
+    for _ in range(MORE_ROUNDS):
+        assert not any(stale for _, stale in found.values()), found
+        if any(late for late, _ in found.values()):
+            return
+        found = truth(t, smp, 2 * clones, calls=CALLS[:1])
+    raise AssertionError("no call came before the handler: nothing was tested")
 
 
 @vmtest(timeout=900)
