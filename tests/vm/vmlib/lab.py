@@ -143,17 +143,31 @@ class Lab:
             vm.find_guid()
             return vm
 
-        if fresh or uefi or not self._booted:
-            vm = really_boot(machine)
-        else:
+        def start() -> VM:
+            if fresh or uefi or not self._booted:
+                return really_boot(machine)
             vm = self._load(self._booted.get(machine, really_boot), guid, ram_file, "vm")
             vm.resume()
-        if credit:
-            vm.credit()
-        if insmod is not None and not self.builtin:
-            error = vm.insmod(insmod)
-            if error:
-                raise OSError(error, f"insmod: {os.strerror(error)}: {vm.dmesg().splitlines()[-1:]}")
+            return vm
+
+        vm = start()
+        for left in reversed(range(BOOT_TRIES)):
+            try:
+                if credit:
+                    vm.credit()
+                error = vm.insmod(insmod) if insmod is not None and not self.builtin else 0
+                break
+            except GuestError as e:
+                # Also of QEMU, unless the kernel says that it was in the module.
+                if not left or not vm.is_gone or "[sysgenid]" in text(vm.console):
+                    raise
+                cache.note(f"{self.kernel.name}: {str(e).splitlines()[0]}: trying again")
+                print(*last_words(vm.console), sep="\n", file=sys.stderr)
+                vm.close()
+                self._vms.remove(vm)
+                vm = start()
+        if error:
+            raise OSError(error, f"insmod: {os.strerror(error)}: {vm.dmesg().splitlines()[-1:]}")
         return vm
 
     def boot_system(
