@@ -60,6 +60,11 @@ def hook(vm: VM, when: str, text: str = HOOK) -> None:
     sh(vm, f"chmod 755 /etc/sysgenid/{when}.d/50-test")
 
 
+def hooked(vm: VM) -> str:
+    """What the hook was told. Its file is there a moment before anything is in it."""
+    return wait_until(lambda: vm.read("/run/hooked") if vm.exists("/run/hooked") else "", LIMIT, "the hook")
+
+
 def oversee(vm: VM, *lines: str) -> None:
     """Start the overseer with this configuration."""
     sh(vm, "mkdir -p /etc/sysgenid")
@@ -216,7 +221,7 @@ def enter(vm: VM, state: str) -> None:
         sh(vm, "sysgenidctl trigger")
     until(vm, state)
     if state in ("quiescing", "adjusting", "held"):
-        wait_until(lambda: vm.exists("/run/hooked"), LIMIT, "the hook")
+        hooked(vm)
 
 
 def leave(vm: VM, generation: int) -> None:
@@ -499,8 +504,7 @@ def what_a_clone_goes_through(t: Context) -> None:
 
     with t.cloned(state) as clone:
         until(clone, "adjusting", 1)
-        wait_until(lambda: clone.exists("/run/hooked"), LIMIT, "the hook")
-        assert clone.read("/run/hooked") == "adjusting 1"
+        assert hooked(clone) == "adjusting 1"
         # Thawed when the hooks are done.
         assert sh(clone, "systemctl show --value -p FreezerState beats") == "frozen\n"
         assert "ended: " in clone.wait("to-far").out
