@@ -43,6 +43,8 @@ def clones_of_a_soft_guest_diverge(t: Context) -> None:
             for name in ("rng", "user"):
                 for how in ("read", "mapped"):
                     drawn.append(clone.wait_output(name, rf"^{how} 1 ([0-9a-f]{{64}})$", limit=20)[1])
+            # It publishes first, and says so then.
+            clone.wait_output("publish", "^1$", limit=20)
             assert clone.out("publish").out == "0\n1\n"
             got = json.loads(clone.run("sysgenidctl", "get", "--soft", "--json", uid=1000, gid=1000).out)
             assert got["generation"] == 1 and got["soft"] and not got["exact"] and got["source"] == "software", got
