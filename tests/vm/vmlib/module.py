@@ -30,8 +30,8 @@ def _make(kernel: Kernel, tree: Path, variables: list[str], what: str) -> str:
     against = built.tree(kernel) if kernel.fragments else None
     folder = "/build/linux" if against else f"/lib/modules/{version(kernel).release}/build"
     command = ["make", "-C", folder, "M=/build/module", "KCFLAGS=-Werror"]
-    if not against:
-        # Of a kernel with few options 5.10's own headers have warnings.
+    if not against or kernel.suite != "bullseye":
+        # With few options 5.10's own headers have warnings.
         command.append("W=1")
     command += [f"SYSGENID_VERSION={repo.version()}", *variables, "modules"]
     return run_in_root(kernel, tree, command, BUILD_LIMIT, what, against)
