@@ -22,7 +22,7 @@
 
 #include <sysgenid.h>
 
-#define ROUNDS	1001
+#define ROUNDS 1001
 
 static struct sysgenid_view counter_mode, exact_mode;
 /* The function of the shared library, called as other languages do. */
@@ -63,7 +63,8 @@ static bool read_file(uint32_t seen)
 {
 	uint32_t generation;
 
-	return pread(file_fd, &generation, sizeof(generation), 0) != sizeof(generation) ||
+	return pread(file_fd, &generation, sizeof(generation), 0) !=
+		       sizeof(generation) ||
 	       generation != seen;
 }
 
@@ -80,18 +81,19 @@ static bool draw(void)
  * costly condition, of that and the end of the loop. No value is kept in a
  * register from one turn for the next, but that of @v and @seen.
  */
-#define LOOP(name, changed)							\
-static __attribute__((noinline))						\
-void name(const struct sysgenid_view *v, uint32_t seen, unsigned int turns)	\
-{										\
-	(void)v;								\
-	(void)seen;								\
-	do {									\
-		if (__builtin_expect(changed, false))				\
-			abort();						\
-		__asm__ volatile("" : : : "memory");				\
-	} while (--turns);							\
-}
+#define LOOP(name, changed)                                   \
+	static __attribute__((noinline)) void name(           \
+		const struct sysgenid_view *v, uint32_t seen, \
+		unsigned int turns)                           \
+	{                                                     \
+		(void)v;                                      \
+		(void)seen;                                   \
+		do {                                          \
+			if (__builtin_expect(changed, false)) \
+				abort();                      \
+			__asm__ volatile("" : : : "memory");  \
+		} while (--turns);                            \
+	}
 
 LOOP(loop_bare, bare_load(v, seen))
 LOOP(loop_check, sysgenid_changed(v, seen))
@@ -105,9 +107,10 @@ LOOP(loop_getrandom, draw())
 
 static const struct {
 	const char *name;
-	void (*loop)(const struct sysgenid_view *v, uint32_t seen, unsigned int turns);
+	void (*loop)(const struct sysgenid_view *v, uint32_t seen,
+		     unsigned int turns);
 	const struct sysgenid_view *view;
-	unsigned int turns;	/* some 20 microseconds */
+	unsigned int turns; /* some 20 microseconds */
 } subjects[] = {
 	{ "bare", loop_bare, &counter_mode, 20000 },
 	{ "counter", loop_check, &counter_mode, 10000 },
@@ -135,7 +138,8 @@ static double now(void)
 
 static void *page(void)
 {
-	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (p == MAP_FAILED)
 		abort();
@@ -165,7 +169,8 @@ static void prepare(const char *library, uint32_t seen)
 	record->id[0] = hardware[5] = 0x0123456789abcdef;
 	record->id[1] = hardware[6] = 0xfedcba9876543210;
 	counter_mode.generation = exact_mode.generation = &counter->generation;
-	counter_mode.hardware_id = counter_mode.recorded_id = (const uint64_t *)counter->no_id;
+	counter_mode.hardware_id = counter_mode.recorded_id =
+		(const uint64_t *)counter->no_id;
 	exact_mode.hardware_id = &hardware[5];
 	exact_mode.recorded_id = (const uint64_t *)record->id;
 
@@ -195,7 +200,8 @@ int main(int argc, char **argv)
 	for (round = 0; round < ROUNDS; round++) {
 		for (i = 0; i < SUBJECTS; i++) {
 			start = now();
-			subjects[i].loop(subjects[i].view, seen, subjects[i].turns);
+			subjects[i].loop(subjects[i].view, seen,
+					 subjects[i].turns);
 			times[i][round] = (now() - start) / subjects[i].turns;
 		}
 	}

@@ -31,9 +31,9 @@
 
 #include <sysgenid.h>
 
-#define ROUNDS 1501
+#define ROUNDS	 1501
 #define SUBJECTS 3
-#define NOBODY 65534
+#define NOBODY	 65534
 /* Some 100 microseconds. */
 #define ROUND_BYTES 16384
 #define ROUND_DRAWS 200
@@ -168,7 +168,7 @@ static void draw(OSSL_LIB_CTX *context, unsigned int n)
 
 static void *measure(void *result)
 {
-	double (*times)[ROUNDS] = result;
+	double(*times)[ROUNDS] = result;
 
 	for (int i = 0; i < SUBJECTS; i++)
 		draw(contexts[i], draws);

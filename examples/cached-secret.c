@@ -14,7 +14,7 @@
 
 struct secret {
 	uint64_t key;
-	uint32_t seen;	/* the generation that the key is of */
+	uint32_t seen; /* the generation that the key is of */
 };
 
 static struct sysgenid *sysgenid;
@@ -77,7 +77,8 @@ int main(void)
 		if (!ret)
 			ret = sign(&tickets, message, &ticket);
 		if (!ret)
-			printf("cookie %016" PRIx64 " ticket %016" PRIx64 "\n", cookie, ticket);
+			printf("cookie %016" PRIx64 " ticket %016" PRIx64 "\n",
+			       cookie, ticket);
 	}
 	return failed(ret);
 }

@@ -17,7 +17,7 @@
 
 static struct sysgenid *sysgenid;
 static const struct sysgenid_view *view;
-static uint32_t seen;	/* the generation that the generator was seeded in */
+static uint32_t seen; /* the generation that the generator was seeded in */
 static struct generator generator;
 
 static int adjust(void)
@@ -45,7 +45,8 @@ static int serve(void)
 	/* The request may be reported before the new generation is. */
 	if (sysgenid_changed(view, seen))
 		ret = adjust();
-	while (id = generator_next(&generator), !ret && sysgenid_changed(view, seen))
+	while (id = generator_next(&generator),
+	       !ret && sysgenid_changed(view, seen))
 		ret = adjust();
 	if (!ret)
 		printf("id %016" PRIx64 "\n", id);
@@ -74,7 +75,8 @@ int main(void)
 			ret = -errno;
 		else if (fds[1].revents)
 			ret = adjust();
-		else if (read(fds[0].fd, &request, sizeof(request)) == sizeof(request))
+		else if (read(fds[0].fd, &request, sizeof(request)) ==
+			 sizeof(request))
 			ret = serve();
 	}
 	return failed(ret);

@@ -14,7 +14,7 @@
 #include "requests.h"
 
 static struct sysgenid *sysgenid;
-static uint32_t seen;	/* the generation that the generator was seeded in */
+static uint32_t seen; /* the generation that the generator was seeded in */
 static struct generator generator;
 
 static int adjust(void)
@@ -47,7 +47,8 @@ static int worker(int requests)
 			if (sysgenid_changed(sysgenid_get_view(sysgenid), seen))
 				ret = adjust();
 			id = generator_next(&generator);
-		} while (!ret && sysgenid_changed(sysgenid_get_view(sysgenid), seen));
+		} while (!ret &&
+			 sysgenid_changed(sysgenid_get_view(sysgenid), seen));
 		if (!ret)
 			printf("id %016" PRIx64 "\n", id);
 	}

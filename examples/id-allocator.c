@@ -19,7 +19,7 @@ struct id {
 struct allocator {
 	struct sysgenid *sysgenid;
 	const struct sysgenid_view *view;
-	uint32_t seen;	/* the generation that the prefix is of */
+	uint32_t seen; /* the generation that the prefix is of */
 	struct id next;
 };
 
@@ -71,7 +71,8 @@ int main(void)
 	while (!ret && request_next()) {
 		ret = allocate(&a, &id);
 		if (!ret)
-			printf("id %016" PRIx64 "-%" PRIu64 "\n", id.prefix, id.number);
+			printf("id %016" PRIx64 "-%" PRIu64 "\n", id.prefix,
+			       id.number);
 	}
 	return failed(ret);
 }

@@ -25,7 +25,8 @@ int main(void)
 	fflush(stdout);
 	while (!sigwait(&set, &signal)) {
 		for (i = 0; i < 5; i++)
-			printf("%016" PRIx64 "%c", generator_next(&generator), i < 4 ? ' ' : '\n');
+			printf("%016" PRIx64 "%c", generator_next(&generator),
+			       i < 4 ? ' ' : '\n');
 		fflush(stdout);
 	}
 	return 1;

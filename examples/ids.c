@@ -15,7 +15,7 @@
 
 static struct sysgenid *sysgenid;
 static const struct sysgenid_view *view;
-static uint32_t seen;	/* the generation that the generator was seeded in */
+static uint32_t seen; /* the generation that the generator was seeded in */
 static struct generator generator;
 
 static void adjust(void)
@@ -60,7 +60,8 @@ int main(void)
 	fflush(stdout);
 	while (!sigwait(&set, &signal)) {
 		for (i = 0; i < 5; i++)
-			printf("%016" PRIx64 "%c", next_id(), i < 4 ? ' ' : '\n');
+			printf("%016" PRIx64 "%c", next_id(),
+			       i < 4 ? ' ' : '\n');
 		fflush(stdout);
 	}
 	return 1;

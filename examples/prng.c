@@ -13,7 +13,7 @@
 struct prng {
 	struct sysgenid *sysgenid;
 	const struct sysgenid_view *view;
-	uint32_t seen;	/* the generation that it was seeded in */
+	uint32_t seen; /* the generation that it was seeded in */
 	struct generator generator;
 };
 
@@ -66,7 +66,8 @@ int main(void)
 	while (!ret && request_next()) {
 		ret = prng_draw(&prng, key);
 		if (!ret)
-			printf("key %016" PRIx64 "%016" PRIx64 "\n", key[0], key[1]);
+			printf("key %016" PRIx64 "%016" PRIx64 "\n", key[0],
+			       key[1]);
 	}
 	return failed(ret);
 }

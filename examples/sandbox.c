@@ -19,7 +19,7 @@
 /* To the sandbox: go on, perhaps with a new seed. From it: an id, if it is good. */
 struct message {
 	bool good;
-	uint32_t seen;	/* the generation that the seed was drawn in */
+	uint32_t seen; /* the generation that the seed was drawn in */
 	struct generator seed;
 	uint64_t id;
 };
@@ -86,7 +86,7 @@ int main(void)
 				break;
 			ret = draw_seed(sysgenid, &m);
 		}
-		m.good = false;	/* the next request brings no seed */
+		m.good = false; /* the next request brings no seed */
 		if (!ret)
 			printf("id %016" PRIx64 "\n", m.id);
 	}

@@ -16,9 +16,9 @@
 #include "requests.h"
 
 struct session {
-	uint32_t seen;	/* the generation that it was opened in */
+	uint32_t seen; /* the generation that it was opened in */
 	uint64_t id;
-	uint64_t key;	/* stands for what a handshake agrees on */
+	uint64_t key; /* stands for what a handshake agrees on */
 	uint64_t records;
 };
 
@@ -62,7 +62,8 @@ static int session_send(struct session *s, uint64_t text)
 
 	if (sysgenid_changed(view, s->seen))
 		return -ESTALE;
-	printf("sent %016" PRIx64 " %" PRIu64 " %016" PRIx64 "\n", s->id, number, record);
+	printf("sent %016" PRIx64 " %" PRIu64 " %016" PRIx64 "\n", s->id,
+	       number, record);
 	return 0;
 }
 

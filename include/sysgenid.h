@@ -47,10 +47,10 @@ struct sysgenid_view {
 };
 
 /* In sysgenid_info.handle. */
-#define SYSGENID_HANDLE_EXACT		(1u << 0) /* see sysgenid_is_exact() */
-#define SYSGENID_HANDLE_WRITABLE	(1u << 1) /* may be tracked */
-#define SYSGENID_HANDLE_OLD_DRIVER	(1u << 2) /* a SysGenID v6-v8 driver */
-#define SYSGENID_HANDLE_SOFT		(1u << 3) /* a publisher's page file */
+#define SYSGENID_HANDLE_EXACT	   (1u << 0) /* see sysgenid_is_exact() */
+#define SYSGENID_HANDLE_WRITABLE   (1u << 1) /* may be tracked */
+#define SYSGENID_HANDLE_OLD_DRIVER (1u << 2) /* a SysGenID v6-v8 driver */
+#define SYSGENID_HANDLE_SOFT	   (1u << 3) /* a publisher's page file */
 
 /*
  * The members have the meaning of those of struct sysgenid_get_args. With an old
@@ -77,15 +77,15 @@ struct sysgenid_info {
  * -EOPNOTSUPP. Calls that make a system call are -EOWNERDEAD without a living
  * publisher.
  */
-#define SYSGENID_OPEN_SOFT		(1u << 0)
+#define SYSGENID_OPEN_SOFT (1u << 0)
 
 /*
  * The page file: a struct sysgenid_page on tmpfs. It and its folder are root's,
  * and nobody else can write to them. A publisher holds a write lock (F_OFD_SETLK)
  * on it before it gets this name, for as long as it keeps it up to date.
  */
-#define SYSGENID_SOFT_FOLDER		"/run/sysgenid"
-#define SYSGENID_SOFT_PAGE		"page"
+#define SYSGENID_SOFT_FOLDER "/run/sysgenid"
+#define SYSGENID_SOFT_PAGE   "page"
 
 /*
  * Opens /dev/sysgenid, and /dev/sysgenid-hw where that is permitted. @flags:

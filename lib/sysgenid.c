@@ -181,7 +181,8 @@ sysgenid_list_watchers(struct sysgenid *g, unsigned int flags, uint64_t *cursor,
 		       struct sysgenid_watcher *entries, size_t entry_size,
 		       unsigned int *count, uint32_t *generation)
 {
-	struct sysgenid_list_args list = { .size = sizeof(list), .flags = flags };
+	struct sysgenid_list_args list = { .size = sizeof(list),
+					   .flags = flags };
 	unsigned int asked;
 	int r;
 

@@ -75,8 +75,8 @@ SYSGENID_PUBLIC int sysgenid_wait(struct sysgenid *g, uint32_t seen,
 		if (left == 0)
 			return -ETIMEDOUT;
 		if (!g->soft)
-			r = sysgenid_confirm_fd(g, g->wait_fd,
-						g->wait_writable, now);
+			r = sysgenid_confirm_fd(g, g->wait_fd, g->wait_writable,
+						now);
 		if (r == -ESTALE)
 			continue;
 		/* An old driver and no write access: looked at now and then. */

@@ -112,8 +112,7 @@ static int confirm(struct sysgenid_file *f, u32 generation)
 	return sysgenid_stale(generation) ? -ESTALE : 0;
 }
 
-static ssize_t sysgenid_write(struct file *file, const char __user *buf, size_t count,
-			      loff_t *ppos)
+static ssize_t sysgenid_write(struct file *file, const char __user *buf, size_t count, loff_t *ppos)
 {
 	u32 generation;
 	int ret;
@@ -531,14 +530,10 @@ static ssize_t hw_page_error_show(struct device *dev, struct device_attribute *a
 static DEVICE_ATTR_RO(hw_page_error);
 
 static struct attribute *sysgenid_attrs[] = {
-	&dev_attr_generation.attr,
-	&dev_attr_source.attr,
-	&dev_attr_sources.attr,
-	&dev_attr_watchers.attr,
-	&dev_attr_outdated.attr,
-	&dev_attr_reseed_error.attr,
-	&dev_attr_hw_page_error.attr,
-	NULL
+	&dev_attr_generation.attr,    &dev_attr_source.attr,
+	&dev_attr_sources.attr,	      &dev_attr_watchers.attr,
+	&dev_attr_outdated.attr,      &dev_attr_reseed_error.attr,
+	&dev_attr_hw_page_error.attr, NULL
 };
 ATTRIBUTE_GROUPS(sysgenid);
 

@@ -39,14 +39,14 @@
 
 /* vma->vm_flags became read-only in 6.3. */
 #ifdef SYSGENID_HAVE_VM_FLAGS_SET
-static inline void sysgenid_vm_flags_mod(struct vm_area_struct *vma,
-					 vm_flags_t set, vm_flags_t clear)
+static inline void sysgenid_vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set,
+					 vm_flags_t clear)
 {
 	vm_flags_mod(vma, set, clear);
 }
 #else
-static inline void sysgenid_vm_flags_mod(struct vm_area_struct *vma,
-					 vm_flags_t set, vm_flags_t clear)
+static inline void sysgenid_vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set,
+					 vm_flags_t clear)
 {
 	vma->vm_flags = (vma->vm_flags | set) & ~clear;
 }
@@ -57,12 +57,12 @@ static inline void sysgenid_vm_flags_mod(struct vm_area_struct *vma,
  * CONFIG_VMGENID the header has a stub that reports success and never calls.
  */
 #if defined(SYSGENID_HAVE_VMFORK) && IS_ENABLED(CONFIG_VMGENID)
-#define sysgenid_have_vmfork true
-#define sysgenid_register_vmfork(nb) register_random_vmfork_notifier(nb)
+#define sysgenid_have_vmfork	       true
+#define sysgenid_register_vmfork(nb)   register_random_vmfork_notifier(nb)
 #define sysgenid_unregister_vmfork(nb) unregister_random_vmfork_notifier(nb)
 #else
-#define sysgenid_have_vmfork false
-#define sysgenid_register_vmfork(nb) ((void)(nb), -EOPNOTSUPP)
+#define sysgenid_have_vmfork	       false
+#define sysgenid_register_vmfork(nb)   ((void)(nb), -EOPNOTSUPP)
 #define sysgenid_unregister_vmfork(nb) ((void)(nb))
 #endif
 

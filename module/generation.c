@@ -23,7 +23,9 @@
 
 static unsigned int compare_interval_ms = 2000;
 module_param(compare_interval_ms, uint, 0444);
-MODULE_PARM_DESC(compare_interval_ms, "Milliseconds between two looks at the hardware id, for hypervisors that send no notification; 0: never (default: 2000)");
+MODULE_PARM_DESC(
+	compare_interval_ms,
+	"Milliseconds between two looks at the hardware id, for hypervisors that send no notification; 0: never (default: 2000)");
 
 struct sysgenid_state sysgenid = {
 	.lock = __SPIN_LOCK_UNLOCKED(sysgenid.lock),
@@ -35,7 +37,7 @@ static atomic_t vmforks;
 
 const char *sysgenid_source_name(u32 source)
 {
-	static const char * const names[] = {
+	static const char *const names[] = {
 		[SYSGENID_SOURCE_NONE] = "none",
 		[SYSGENID_SOURCE_VMGENID] = "vmgenid",
 		[SYSGENID_SOURCE_VMFORK] = "vmfork",
@@ -85,8 +87,7 @@ struct news {
  * never rests. One kind does not silence the other.
  */
 static DEFINE_RATELIMIT_STATE(hardware_news, DEFAULT_RATELIMIT_INTERVAL, 50);
-static DEFINE_RATELIMIT_STATE(software_news, DEFAULT_RATELIMIT_INTERVAL,
-			      DEFAULT_RATELIMIT_BURST);
+static DEFINE_RATELIMIT_STATE(software_news, DEFAULT_RATELIMIT_INTERVAL, DEFAULT_RATELIMIT_BURST);
 
 static void announce(const struct news *news)
 {
@@ -101,8 +102,7 @@ static void announce(const struct news *news)
 
 	if (news->reseed_status)
 		pr_warn("generation %u (%s); the kernel RNG could not be reseeded (%d): clones may draw equal random bytes\n",
-			news->generation, sysgenid_source_name(news->source),
-			news->reseed_status);
+			news->generation, sysgenid_source_name(news->source), news->reseed_status);
 	else if (software && !news->entropy)
 		pr_warn("generation %u (software), without entropy: clones may draw equal random bytes\n",
 			news->generation);
@@ -120,7 +120,7 @@ static void adopt_id(u64 id[2])
 	u64 now[2];
 	int tries;
 
-	for (tries = 1; ; tries++) {
+	for (tries = 1;; tries++) {
 		sysgenid_reseed_mix(id, 2 * sizeof(*id));
 		WRITE_ONCE(sysgenid.reseed_status, sysgenid_reseed());
 		sysgenid_vmgenid_read(now);
@@ -148,10 +148,10 @@ static void store(u32 generation, u32 source, const u64 *id)
 	/* Preemption off, also on real-time kernels: readers spin on an odd seq. */
 	preempt_disable();
 	WRITE_ONCE(page->seq, page->seq + 1);
-	smp_wmb();	/* pairs with the readers of @source and @time */
+	smp_wmb(); /* pairs with the readers of @source and @time */
 	WRITE_ONCE(page->source, source);
 	WRITE_ONCE(page->time, ktime_get_boottime_ns());
-	smp_wmb();	/* likewise */
+	smp_wmb(); /* likewise */
 	WRITE_ONCE(page->seq, page->seq + 1);
 	preempt_enable();
 
@@ -174,8 +174,7 @@ static void store(u32 generation, u32 source, const u64 *id)
  * @source is another one; then @min is the least the generation may become.
  * Caller holds the lock.
  */
-static bool publish(u32 source, u32 min, const void *entropy, size_t len,
-		    struct news *news)
+static bool publish(u32 source, u32 min, const void *entropy, size_t len, struct news *news)
 {
 	u32 now = sysgenid.page->generation, next = now + 1;
 	u64 id[2];
@@ -183,8 +182,7 @@ static bool publish(u32 source, u32 min, const void *entropy, size_t len,
 
 	lockdep_assert_held(&sysgenid.lock);
 
-	moved = sysgenid_vmgenid_read(id) &&
-		memcmp(id, sysgenid.record->id, sizeof(id));
+	moved = sysgenid_vmgenid_read(id) && memcmp(id, sysgenid.record->id, sizeof(id));
 	if (!moved && source == SYSGENID_SOURCE_VMGENID)
 		return false;
 
@@ -264,8 +262,7 @@ void sysgenid_trigger_expected(struct sysgenid_file *f, struct sysgenid_trigger_
 
 	spin_lock(&sysgenid.lock);
 	if (sysgenid.page->generation == arg->expected) {
-		published = publish(SYSGENID_SOURCE_SOFTWARE, 0, entropy,
-				    arg->entropy_len, &news);
+		published = publish(SYSGENID_SOURCE_SOFTWARE, 0, entropy, arg->entropy_len, &news);
 		sysgenid_file_set_confirmed(f);
 	}
 	arg->generation = sysgenid.page->generation;
@@ -308,16 +305,14 @@ void sysgenid_vmforked(void)
 static void slow_compare_fn(struct work_struct *work)
 {
 	sysgenid_sync();
-	queue_delayed_work(workqueue, to_delayed_work(work),
-			   msecs_to_jiffies(compare_interval_ms));
+	queue_delayed_work(workqueue, to_delayed_work(work), msecs_to_jiffies(compare_interval_ms));
 }
 
 static DECLARE_DELAYED_WORK(slow_compare, slow_compare_fn);
 
 static int pm_notify(struct notifier_block *nb, unsigned long event, void *unused)
 {
-	if (event == PM_POST_SUSPEND || event == PM_POST_HIBERNATION ||
-	    event == PM_POST_RESTORE)
+	if (event == PM_POST_SUSPEND || event == PM_POST_HIBERNATION || event == PM_POST_RESTORE)
 		sysgenid_compare_soon();
 	return NOTIFY_DONE;
 }
@@ -354,8 +349,7 @@ void sysgenid_generation_start(void)
 	if (register_pm_notifier(&pm_notifier))
 		pr_warn("resume from suspend will be noticed late\n");
 	if (sysgenid_vmgenid_present() && compare_interval_ms)
-		queue_delayed_work(workqueue, &slow_compare,
-				   msecs_to_jiffies(compare_interval_ms));
+		queue_delayed_work(workqueue, &slow_compare, msecs_to_jiffies(compare_interval_ms));
 }
 
 /* All who schedule work but ourselves have stopped. */

@@ -14,7 +14,9 @@
 
 static bool software;
 module_param(software, bool, 0444);
-MODULE_PARM_DESC(software, "Load without a hardware source: generations then come by triggers only (default: no)");
+MODULE_PARM_DESC(
+	software,
+	"Load without a hardware source: generations then come by triggers only (default: no)");
 
 static int __init sysgenid_init(void)
 {

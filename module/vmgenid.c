@@ -25,7 +25,7 @@
 
 enum { HW_PAGE_AUTO, HW_PAGE_FORCE, HW_PAGE_OFF };
 
-static const char * const hw_page_names[] = {
+static const char *const hw_page_names[] = {
 	[HW_PAGE_AUTO] = "auto",
 	[HW_PAGE_FORCE] = "force",
 	[HW_PAGE_OFF] = "off",
@@ -54,14 +54,16 @@ static const struct kernel_param_ops hw_page_ops = {
 };
 module_param_cb(hw_page, &hw_page_ops, NULL, 0444);
 __MODULE_PARM_TYPE(hw_page, "auto|force|off");
-MODULE_PARM_DESC(hw_page, "Let /dev/sysgenid-hw map the page of the hardware id: auto (if nothing else is in it), force, off (default: auto)");
+MODULE_PARM_DESC(
+	hw_page,
+	"Let /dev/sysgenid-hw map the page of the hardware id: auto (if nothing else is in it), force, off (default: auto)");
 
 /* QEMU, Hyper-V and others name the device by the first, Firecracker the second. */
-static char * const device_ids[] = { "VM_GEN_COUNTER", "VMGENCTR" };
+static char *const device_ids[] = { "VM_GEN_COUNTER", "VMGENCTR" };
 
 static acpi_handle device;
 static phys_addr_t address;
-static const u64 *hardware_id;	/* NULL: no device */
+static const u64 *hardware_id; /* NULL: no device */
 static int page_error = -ENODEV;
 static bool notified;
 
@@ -76,8 +78,8 @@ static acpi_status found(acpi_handle handle, u32 level, void *others, void **res
 
 static bool is_disjoint_from_ram(phys_addr_t from, size_t size)
 {
-	return region_intersects(from, size, IORESOURCE_SYSTEM_RAM,
-				 IORES_DESC_NONE) == REGION_DISJOINT;
+	return region_intersects(from, size, IORESOURCE_SYSTEM_RAM, IORES_DESC_NONE) ==
+	       REGION_DISJOINT;
 }
 
 /* Return: 0, -ENODEV and @why, or -ENOMEM. */
@@ -288,9 +290,8 @@ bool sysgenid_vmgenid_moved(void)
 		return false;
 	recorded[0] = READ_ONCE(id[0]);
 	recorded[1] = READ_ONCE(id[1]);
-	smp_rmb();	/* pairs with the smp_wmb() in store() */
-	return READ_ONCE(hardware_id[0]) != recorded[0] ||
-	       READ_ONCE(hardware_id[1]) != recorded[1];
+	smp_rmb(); /* pairs with the smp_wmb() in store() */
+	return READ_ONCE(hardware_id[0]) != recorded[0] || READ_ONCE(hardware_id[1]) != recorded[1];
 }
 
 /*

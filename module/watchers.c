@@ -27,11 +27,14 @@
 
 static unsigned int max_watchers_per_user = 1024;
 module_param(max_watchers_per_user, uint, 0644);
-MODULE_PARM_DESC(max_watchers_per_user, "Most tracked watchers of one user without CAP_SYS_RESOURCE (default: 1024)");
+MODULE_PARM_DESC(max_watchers_per_user,
+		 "Most tracked watchers of one user without CAP_SYS_RESOURCE (default: 1024)");
 
 static unsigned int max_watchers_unprivileged = 16384;
 module_param(max_watchers_unprivileged, uint, 0644);
-MODULE_PARM_DESC(max_watchers_unprivileged, "Most tracked watchers of all users without CAP_SYS_RESOURCE together (default: 16384)");
+MODULE_PARM_DESC(
+	max_watchers_unprivileged,
+	"Most tracked watchers of all users without CAP_SYS_RESOURCE together (default: 16384)");
 
 /* All open files, also those that are not tracked. */
 static DEFINE_XARRAY_FLAGS(files, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
@@ -110,8 +113,7 @@ struct sysgenid_file *sysgenid_file_open(void)
 	f->confirmed = sysgenid.page->generation;
 	spin_unlock(&sysgenid.lock);
 
-	ret = xa_alloc_cyclic(&files, &f->index, f, xa_limit_31b, &next_index,
-			      GFP_KERNEL_ACCOUNT);
+	ret = xa_alloc_cyclic(&files, &f->index, f, xa_limit_31b, &next_index, GFP_KERNEL_ACCOUNT);
 	if (ret < 0) {
 		kfree(f);
 		return ERR_PTR(ret == -EBUSY ? -ENOMEM : ret);
@@ -325,8 +327,8 @@ void sysgenid_file_get(struct sysgenid_file *f, struct sysgenid_get_args *get)
 /* Whose watchers somebody waits for, and what came of it. */
 struct wait_args {
 	struct sysgenid_file *file;
-	struct sysgenid_wait_args *named;	/* NULL: SYSGENID_WAIT_WATCHERS */
-	u32 generation;				/* that the last check was about */
+	struct sysgenid_wait_args *named; /* NULL: SYSGENID_WAIT_WATCHERS */
+	u32 generation;			  /* that the last check was about */
 };
 
 /* Return: 0 when all have confirmed, -EAGAIN to go on waiting, or an error. */
@@ -406,7 +408,8 @@ int sysgenid_wait_watchers(struct sysgenid_file *f, unsigned long timeout_ms)
 	if (!timeout_ms)
 		return wait_settled(&args, NULL, -ERESTARTSYS);
 	expires = ktime_add_safe(ktime_get(), timeout_ms > KTIME_MAX / NSEC_PER_MSEC ?
-				 KTIME_MAX : ms_to_ktime(timeout_ms));
+						      KTIME_MAX :
+						      ms_to_ktime(timeout_ms));
 	return wait_settled(&args, &expires, -EINTR);
 }
 

@@ -41,7 +41,7 @@ void announce(const char *where, struct json_object *line)
 		json_object_to_json_string_ext(line, JSON_C_TO_STRING_PLAIN);
 	struct iovec parts[] = {
 		{ (void *)(uintptr_t)text, strlen(text) },
-		{ (void *)(uintptr_t)"\n", 1 },
+		{ (void *)(uintptr_t) "\n", 1 },
 	};
 	unsigned int cid, port;
 	int fd;

@@ -71,7 +71,8 @@ static struct json_object *ask(int fd, struct json_object *request)
 		return NULL;
 	}
 	fprintf(f, "%s\n",
-		json_object_to_json_string_ext(request, JSON_C_TO_STRING_PLAIN));
+		json_object_to_json_string_ext(request,
+					       JSON_C_TO_STRING_PLAIN));
 	if (!fflush(f) && fgets(line, sizeof(line), f))
 		answer = json_tokener_parse(line);
 	fclose(f);
@@ -104,7 +105,8 @@ static int print_answer(struct json_object *answer, bool json)
 		       text_of(answer, "generation"), about ? ": " : "",
 		       about ? about : "");
 	else
-		fprintf(stderr, "sysgenidctl: %s\n", text_of(answer, "message"));
+		fprintf(stderr, "sysgenidctl: %s\n",
+			text_of(answer, "message"));
 	return !fflush(stdout) && done ? DONE : FAILED;
 }
 

@@ -23,7 +23,7 @@
 #include "log.h"
 
 /* Between SIGTERM and SIGKILL. */
-#define GRACE 2000000ull
+#define GRACE  2000000ull
 #define SECOND 1000000ull
 
 /* @patience: longer than its timeout where somebody else ends it then. */
@@ -87,8 +87,8 @@ static char **copy_strings(const char *const *strings)
 static bool add(struct commands *cs, uint64_t timeout, uint64_t patience,
 		const char *const argv[])
 {
-	struct command *more = reallocarray(cs->list, cs->count + 1,
-					    sizeof(*more));
+	struct command *more =
+		reallocarray(cs->list, cs->count + 1, sizeof(*more));
 	char **copy;
 
 	if (!more)
@@ -138,8 +138,9 @@ static bool add_hook(struct commands *cs, uint64_t timeout, const char *folder,
 
 static bool is_plain(const char *name)
 {
-	return *name && !name[strspn(name, "abcdefghijklmnopqrstuvwxyz"
-					   "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")];
+	return *name &&
+	       !name[strspn(name, "abcdefghijklmnopqrstuvwxyz"
+				  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")];
 }
 
 /* What others could write to would run as root. */
@@ -173,8 +174,7 @@ bool commands_add_folder(struct commands *cs, uint64_t timeout,
 	for (int i = 0; i < n; i++) {
 		char path[PATH_MAX];
 
-		snprintf(path, sizeof(path), "%s/%s", folder,
-			 names[i]->d_name);
+		snprintf(path, sizeof(path), "%s/%s", folder, names[i]->d_name);
 		if (ok && fd >= 0 && is_plain(names[i]->d_name) &&
 		    is_safe(fd, names[i]->d_name, path))
 			ok = add_hook(cs, timeout, folder, names[i]->d_name, s);
@@ -311,8 +311,8 @@ static int on_begin(sd_event_source *source, void *user)
 	return 0;
 }
 
-void commands_run(struct commands *cs, sd_event *event,
-		  commands_done_fn *done, void *user)
+void commands_run(struct commands *cs, sd_event *event, commands_done_fn *done,
+		  void *user)
 {
 	cs->event = event;
 	cs->done = done;

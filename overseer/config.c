@@ -12,7 +12,7 @@
 #include "config.h"
 #include "log.h"
 
-#define SECOND 1000000ull
+#define SECOND	 1000000ull
 #define TIME_MAX 3600
 
 struct reading {
@@ -25,8 +25,8 @@ typedef const char *parse_fn(const char *word, void *to);
 
 static const char *add_word(const char *word, struct words *words)
 {
-	char **more = reallocarray(words->word, words->count + 1,
-				   sizeof(*more));
+	char **more =
+		reallocarray(words->word, words->count + 1, sizeof(*more));
 
 	if (!more)
 		return "no memory";

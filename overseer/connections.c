@@ -16,8 +16,7 @@
 #include "connections.h"
 
 /* All but who only listens, and what is closed. */
-#define CONNECTED \
-	(~(1u << TCP_LISTEN | 1u << TCP_CLOSE | 1u << TCP_TIME_WAIT))
+#define CONNECTED (~(1u << TCP_LISTEN | 1u << TCP_CLOSE | 1u << TCP_TIME_WAIT))
 
 struct request {
 	struct nlmsghdr header;
@@ -49,8 +48,7 @@ static int ask(int fd, uint16_t type, uint16_t flags,
 static bool is_within(const struct inet_diag_msg *m)
 {
 	const uint32_t *a = m->id.idiag_src;
-	const bool four = m->idiag_family == AF_INET ||
-			  IN6_IS_ADDR_V4MAPPED(a);
+	const bool four = m->idiag_family == AF_INET || IN6_IS_ADDR_V4MAPPED(a);
 
 	if (four)
 		return ntohl(a[m->idiag_family == AF_INET ? 0 : 3]) >> 24 ==
@@ -77,7 +75,8 @@ static int destroy(int fd, const struct inet_diag_msg *m)
 		return r;
 	if (recv(fd, &answer, sizeof(answer), 0) < 0)
 		return -errno;
-	r = answer.header.nlmsg_type == NLMSG_ERROR ? answer.error.error : -EPROTO;
+	r = answer.header.nlmsg_type == NLMSG_ERROR ? answer.error.error :
+						      -EPROTO;
 	/* What is left of one that was closed: nothing but its name, and not to be destroyed. */
 	if (r == -EOPNOTSUPP && m->idiag_state == TCP_FIN_WAIT2)
 		return 0;

@@ -56,7 +56,7 @@ static void send_object(struct client *c, struct json_object *o)
 		json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN);
 	struct iovec parts[] = {
 		{ (void *)(uintptr_t)text, strlen(text) },
-		{ (void *)(uintptr_t)"\n", 1 },
+		{ (void *)(uintptr_t) "\n", 1 },
 	};
 	struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
 
@@ -154,14 +154,16 @@ static void trigger(struct client *c, const char *entropy)
 	uint32_t generation;
 
 	if (len < 0) {
-		send_error(c, "bad-request", false,
-			   "entropy is at most 512 bytes in lower-case hexadecimal");
+		send_error(
+			c, "bad-request", false,
+			"entropy is at most 512 bytes in lower-case hexadecimal");
 		return;
 	}
 	if (!machine_trigger(c->control->machine, bytes, (size_t)len,
 			     &generation)) {
-		send_error(c, "failed", false,
-			   "the overseer makes no generations here: see publisher in sysgenid-overseer.conf(5)");
+		send_error(
+			c, "failed", false,
+			"the overseer makes no generations here: see publisher in sysgenid-overseer.conf(5)");
 		return;
 	}
 	o = json_object_new_object();
@@ -204,8 +206,9 @@ static void handle(struct client *c, struct json_object *o)
 		return;
 	}
 	if (strcmp(request, "quiesce") && strcmp(request, "resume")) {
-		send_error(c, "bad-request", false,
-			   "there are the requests status, quiesce, resume and trigger");
+		send_error(
+			c, "bad-request", false,
+			"there are the requests status, quiesce, resume and trigger");
 		return;
 	}
 	if (!flag_of(o, *request == 'q' ? "until-resume" : "force", &flag)) {
@@ -268,8 +271,7 @@ static int on_readable(sd_event_source *source, int fd, uint32_t events,
 		c->len = 0;
 		handle_line(c, c->line, (size_t)n);
 	} else if (c->len == CONTROL_LINE_MAX) {
-		send_error(c, "too-long", false,
-			   "a request has at most 3 KiB");
+		send_error(c, "too-long", false, "a request has at most 3 KiB");
 		hang_up(c);
 	}
 	return 0;

@@ -13,7 +13,7 @@
 struct control;
 
 #define CONTROL_LINE_MAX 3072
-#define CONTROL_SOCKET "/run/sysgenid/overseer.sock"
+#define CONTROL_SOCKET	 "/run/sysgenid/overseer.sock"
 
 /* NULL after a complaint. */
 struct control *control_new(sd_event *event, struct machine *m,

@@ -56,8 +56,7 @@ static int subscribe(int protocol, unsigned int group)
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
 			protocol);
 
-	if (fd >= 0 &&
-	    bind(fd, (struct sockaddr *)&address, sizeof(address))) {
+	if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address))) {
 		close(fd);
 		return -1;
 	}
@@ -81,20 +80,21 @@ static bool open_events(struct gate *gate)
 static void find_options(struct gate *gate)
 {
 	nft_ctx_set_dry_run(gate->nft, true);
-	gate->options.egress = run(
-		gate,
-		"table netdev " RULES_TABLE "-probe {\n"
-		"chain egress {\n"
-		"type filter hook egress device \"lo\" priority 0;\n"
-		"}\n}\n",
-		true);
+	gate->options.egress =
+		run(gate,
+		    "table netdev " RULES_TABLE "-probe {\n"
+		    "chain egress {\n"
+		    "type filter hook egress device \"lo\" priority 0;\n"
+		    "}\n}\n",
+		    true);
 	gate->options.owner = run(gate,
 				  "table inet " RULES_TABLE " {\n"
 				  "flags owner, persist;\n}\n",
 				  true);
 	nft_ctx_set_dry_run(gate->nft, false);
 	if (!gate->options.egress)
-		log_warning("this kernel has no netdev egress hook: packet sockets, those of a DHCP client for example, can send while the gate is closed");
+		log_warning(
+			"this kernel has no netdev egress hook: packet sockets, those of a DHCP client for example, can send while the gate is closed");
 }
 
 struct gate *gate_new(const struct config *c)
@@ -132,8 +132,8 @@ void gate_free(struct gate *gate)
 	if (gate->nft)
 		nft_ctx_free(gate->nft);
 	for (int i = 0; i < 3; i++) {
-		const int fd = (int[]){ gate->rules, gate->links,
-					gate->events }[i];
+		const int fd =
+			(int[]){ gate->rules, gate->links, gate->events }[i];
 
 		if (fd >= 0)
 			close(fd);
@@ -262,7 +262,8 @@ void gate_check(struct gate *gate, const struct situation *s)
 	if ((!rules && !links) || is_in_place(gate, s))
 		return;
 	if (s->state != READY && rules)
-		log_warning("somebody changed the rules of the gate: closed again");
+		log_warning(
+			"somebody changed the rules of the gate: closed again");
 	else if (s->state != READY)
 		log_notice("there is a new interface: closed, too");
 	gate_set(gate, s);

@@ -31,9 +31,8 @@ static void each_laggard(struct sysgenid *g, each_fn *call, void *arg)
 
 	do {
 		unsigned int count = BATCH;
-		int r = sysgenid_list_watchers(g, 0,
-					       &cursor, list, sizeof(list[0]),
-					       &count, NULL);
+		int r = sysgenid_list_watchers(g, 0, &cursor, list,
+					       sizeof(list[0]), &count, NULL);
 
 		if (r) {
 			log_error("the watchers cannot be listed: %s",
@@ -147,7 +146,8 @@ static void kill_one(const struct sysgenid_watcher *w, void *arg)
 		return;
 	if (started_at(w->pid, w->start_time) && has_device_open(w->pid) &&
 	    !syscall(SYS_pidfd_send_signal, fd, k->signal, NULL, 0)) {
-		log_warning("sent signal %d to %.16s (%" PRId32 "), which has not adjusted",
+		log_warning("sent signal %d to %.16s (%" PRId32
+			    "), which has not adjusted",
 			    k->signal, w->comm, w->pid);
 		k->count++;
 	}

@@ -123,7 +123,8 @@ struct json_object *machine_status(const struct machine *m)
 		struct json_object *ms = json_object_new_double(
 			ms_between(m->published, m->confirmed));
 
-		json_object_set_serializer(ms, json_object_double_to_json_string,
+		json_object_set_serializer(ms,
+					   json_object_double_to_json_string,
 					   (void *)(uintptr_t) "%.1f", NULL);
 		json_object_object_add(o, "ms", ms);
 	}
@@ -191,13 +192,14 @@ static void log_ready(const struct machine *m)
 		log_notice("ready at generation %" PRIu32, m->now.generation);
 		return;
 	}
-	log_notice("ready at generation %" PRIu32
-		   ", %.1f ms after it was published: gate %.1f, connections %.1f, hooks %.1f, watchers %.1f ms; %u laggards",
-		   m->now.generation, ms_between(m->published, m->confirmed),
-		   ms_between(m->published, m->closed),
-		   ms_between(m->closed, m->destroyed),
-		   ms_between(m->destroyed, m->hooked),
-		   ms_between(m->hooked, m->confirmed), m->laggards);
+	log_notice(
+		"ready at generation %" PRIu32
+		", %.1f ms after it was published: gate %.1f, connections %.1f, hooks %.1f, watchers %.1f ms; %u laggards",
+		m->now.generation, ms_between(m->published, m->confirmed),
+		ms_between(m->published, m->closed),
+		ms_between(m->closed, m->destroyed),
+		ms_between(m->destroyed, m->hooked),
+		ms_between(m->hooked, m->confirmed), m->laggards);
 }
 
 /* The last look at the generation, right before the gate opens. */
@@ -255,7 +257,8 @@ static bool add_freeze(struct machine *m, struct commands *cs)
 static bool add_thaw(struct machine *m, struct commands *cs)
 {
 	static const char *const script[] = {
-		"sh", "-c",
+		"sh",
+		"-c",
 		"for unit; do\n"
 		"	while state=$(systemctl show --value -p FreezerState -- \"$unit\") && [ \"$state\" != running ]; do\n"
 		"		systemctl thaw -- \"$unit\" || sleep 0.1\n"
@@ -282,8 +285,9 @@ static void destroy_connections(struct machine *m)
 	int r = m->config->destroy_connections ? connections_destroy() : 0;
 
 	if (r < 0)
-		log_error("TCP connections older than the restore are still there: %s",
-			  strerror(-r));
+		log_error(
+			"TCP connections older than the restore are still there: %s",
+			strerror(-r));
 	else if (r)
 		log_notice("destroyed %d TCP connections", r);
 }
@@ -392,10 +396,9 @@ static void adjust(struct machine *m, uint32_t generation)
 	destroy_connections(m);
 	m->destroyed = now_ns();
 	cs = commands_new();
-	if (!cs ||
-	    (interrupted && !add_end_of_hooks(m, cs)) ||
-	    !commands_add_folder(cs, m->config->hook_timeout,
-				 HOOKS "/adjust.d", &m->now) ||
+	if (!cs || (interrupted && !add_end_of_hooks(m, cs)) ||
+	    !commands_add_folder(cs, m->config->hook_timeout, HOOKS "/adjust.d",
+				 &m->now) ||
 	    !add_thaw(m, cs)) {
 		drop(cs);
 		hold(m, "the hooks cannot be run");
@@ -419,7 +422,8 @@ static int on_generation(sd_event_source *source, int fd, uint32_t events,
 	if (generation == m->now.generation)
 		return 0;
 	if (m->now.state == QUIESCED && m->now.until_resume) {
-		log_notice("generation %" PRIu32 " while quiesced: adjusting begins at \"resume\"",
+		log_notice("generation %" PRIu32
+			   " while quiesced: adjusting begins at \"resume\"",
 			   generation);
 		return 0;
 	}
@@ -522,8 +526,9 @@ void machine_quiesce(struct machine *m, bool until_resume, answer_fn *answer,
 		return;
 	}
 	cs = commands_new();
-	if (!cs || !commands_add_folder(cs, m->config->hook_timeout,
-					HOOKS "/quiesce.d", &quiescing) ||
+	if (!cs ||
+	    !commands_add_folder(cs, m->config->hook_timeout,
+				 HOOKS "/quiesce.d", &quiescing) ||
 	    !add_freeze(m, cs)) {
 		drop(cs);
 		answer(user, ANSWER_FAILED, "the hooks cannot be run");
@@ -706,7 +711,8 @@ bool machine_start(struct machine *m)
 	if (!read_generation(m, &generation))
 		return false;
 	if (m->config->destroy_connections && connections_prepare() < 0)
-		log_warning("this kernel does not list TCP connections: they will not be destroyed");
+		log_warning(
+			"this kernel does not list TCP connections: they will not be destroyed");
 	if (!gate_recall(m->gate, &before)) {
 		if (!enter(m, READY, generation, false))
 			return false;
@@ -717,8 +723,8 @@ bool machine_start(struct machine *m)
 	if (m->config->publisher == PUBLISHER_TRIGGER)
 		before.generation = generation;
 	m->now = before;
-	log_notice("found %s at generation %" PRIu32,
-		   state_name(before.state), before.generation);
+	log_notice("found %s at generation %" PRIu32, state_name(before.state),
+		   before.generation);
 	switch (before.state) {
 	case READY:
 		if (generation != before.generation)

@@ -20,7 +20,7 @@
 #include "vmclock.h"
 
 #define SECOND 1000000ull
-#define HWRNG "/dev/hwrng"
+#define HWRNG  "/dev/hwrng"
 
 struct publishing {
 	struct publisher publisher;
@@ -74,8 +74,9 @@ static void mix_host(struct publishing *p)
 	if (n > 0)
 		publisher_mix(&p->publisher, bytes, (size_t)n);
 	else
-		log_warning("no " HWRNG
-			    " to draw on: clones of one snapshot may go on to draw equal random bytes");
+		log_warning(
+			"no " HWRNG
+			" to draw on: clones of one snapshot may go on to draw equal random bytes");
 	if (fd >= 0)
 		close(fd);
 }
@@ -133,8 +134,9 @@ static int start_vmclock(struct publishing *p)
 	int r = vmclock_open(&p->vmclock, VMCLOCK_DEVICE);
 
 	if (r == -EOPNOTSUPP)
-		log_error(VMCLOCK_DEVICE
-			  ": this hypervisor keeps no generation counter in it; use publisher = trigger");
+		log_error(
+			VMCLOCK_DEVICE
+			": this hypervisor keeps no generation counter in it; use publisher = trigger");
 	else if (r == -EMEDIUMTYPE)
 		log_error(VMCLOCK_DEVICE ": it is no vmclock");
 	else if (r)
@@ -142,8 +144,8 @@ static int start_vmclock(struct publishing *p)
 			  strerror(-r));
 	if (r)
 		return r;
-	r = sd_event_add_io(p->event, &p->wake, p->vmclock.fd, EPOLLIN, on_vmclock,
-			    p);
+	r = sd_event_add_io(p->event, &p->wake, p->vmclock.fd, EPOLLIN,
+			    on_vmclock, p);
 	return r == -EPERM ? look_each_second(p) : r;
 }
 
@@ -155,8 +157,9 @@ struct publishing *publishing_new(sd_event *event, enum publisher_kind kind,
 	int r;
 
 	if (!access(SYSGENID_DEVICE, F_OK)) {
-		log_error("there is " SYSGENID_DEVICE
-			  ", which promises more: remove publisher = from the configuration");
+		log_error(
+			"there is " SYSGENID_DEVICE
+			", which promises more: remove publisher = from the configuration");
 		return NULL;
 	}
 	p = calloc(1, sizeof(*p));
@@ -177,9 +180,10 @@ struct publishing *publishing_new(sd_event *event, enum publisher_kind kind,
 		free(p);
 		return NULL;
 	}
-	log_notice("publisher = %s: without the module nothing is exact, everybody is as late as %s is, and no program is waited for",
-		   kind == PUBLISHER_VMCLOCK ? "vmclock" : "trigger",
-		   kind == PUBLISHER_VMCLOCK ? "the overseer" : "the agent");
+	log_notice(
+		"publisher = %s: without the module nothing is exact, everybody is as late as %s is, and no program is waited for",
+		kind == PUBLISHER_VMCLOCK ? "vmclock" : "trigger",
+		kind == PUBLISHER_VMCLOCK ? "the overseer" : "the agent");
 	return p;
 }
 

@@ -16,11 +16,11 @@
 
 #include "rules.h"
 
-#define INET "inet " RULES_TABLE
+#define INET   "inet " RULES_TABLE
 #define NETDEV "netdev " RULES_TABLE
 
 /* After the tracking of connections (-200): marks of replies are known then. */
-#define INET_PRIORITY "-150"
+#define INET_PRIORITY	"-150"
 #define NETDEV_PRIORITY "-500"
 
 static bool is_one_of(const struct words *words, const char *word)
@@ -255,7 +255,8 @@ bool rules_situation(const char *listed, struct situation *s)
 
 	if (!state || !generation ||
 	    sscanf(state, "chain state-%15[a-z]", name) != 1 ||
-	    sscanf(generation, "chain generation-%" SCNu32, &s->generation) != 1)
+	    sscanf(generation, "chain generation-%" SCNu32, &s->generation) !=
+		    1)
 		return false;
 	s->until_resume = strstr(listed, "chain until-resume");
 	return state_from_name(name, &s->state);

@@ -4,10 +4,8 @@
 #include "state.h"
 
 static const char *const names[STATES] = {
-	[READY] = "ready",
-	[QUIESCING] = "quiescing",
-	[QUIESCED] = "quiesced",
-	[ADJUSTING] = "adjusting",
+	[READY] = "ready",	 [QUIESCING] = "quiescing",
+	[QUIESCED] = "quiesced", [ADJUSTING] = "adjusting",
 	[HELD] = "held",
 };
 

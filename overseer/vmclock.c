@@ -10,7 +10,7 @@
 
 #include "vmclock.h"
 
-#define MAGIC 0x4b4c4356 /* "VCLK" */
+#define MAGIC		0x4b4c4356 /* "VCLK" */
 #define COUNTER_PRESENT (1ull << 8)
 
 /* A writer that was stopped in the middle goes on some time. */

@@ -84,9 +84,8 @@ struct watchers_wait *watchers_wait(sd_event *event, uint32_t generation,
 	w->done = done;
 	w->user = user;
 	w->event = eventfd(0, EFD_CLOEXEC);
-	if (w->event < 0 ||
-	    sd_event_add_io(event, &w->source, w->event, EPOLLIN, on_done, w) <
-		    0) {
+	if (w->event < 0 || sd_event_add_io(event, &w->source, w->event,
+					    EPOLLIN, on_done, w) < 0) {
 		free(w);
 		return NULL;
 	}

@@ -21,12 +21,14 @@ int complain(int error, const char *what)
 		return say(NOT_PERMITTED, what,
 			   "not permitted; try it as root");
 	case -EOPNOTSUPP:
-		return say(FAILED, what,
-			   "the driver of " SYSGENID_DEVICE
-			   " is an older one that cannot do this; load the sysgenid module in its place");
+		return say(
+			FAILED, what,
+			"the driver of " SYSGENID_DEVICE
+			" is an older one that cannot do this; load the sysgenid module in its place");
 	case -EOWNERDEAD:
-		return say(NO_DEVICE, what,
-			   "the publisher has ended; look why \"sysgenidctl publish\" does not run");
+		return say(
+			NO_DEVICE, what,
+			"the publisher has ended; look why \"sysgenidctl publish\" does not run");
 	case -ETIMEDOUT:
 		return say(TIMED_OUT, what, "no new generation in this time");
 	default:
@@ -55,24 +57,31 @@ int open_device(struct sysgenid **g, bool soft)
 		return DONE;
 	case -ENOENT:
 		if (soft)
-			return say(NO_DEVICE, SYSGENID_DEVICE,
-				   "not there, and no page file either; try \"modprobe sysgenid\" or \"sysgenidctl publish\"");
-		return say(NO_DEVICE, SYSGENID_DEVICE,
-			   "there is none: the module is not loaded (\"modprobe sysgenid\"), or a container hides it; \"sysgenidctl doctor\" says more");
+			return say(
+				NO_DEVICE, SYSGENID_DEVICE,
+				"not there, and no page file either; try \"modprobe sysgenid\" or \"sysgenidctl publish\"");
+		return say(
+			NO_DEVICE, SYSGENID_DEVICE,
+			"there is none: the module is not loaded (\"modprobe sysgenid\"), or a container hides it; \"sysgenidctl doctor\" says more");
 	case -ENODEV:
 		if (soft)
-			return say(NO_DEVICE, SYSGENID_SOFT_FOLDER,
-				   "no page file that can be trusted and has a living publisher; look why \"sysgenidctl publish\" does not run");
-		return say(NO_DEVICE, SYSGENID_DEVICE,
-			   "not a sysgenid device; look what \"ls -l " SYSGENID_DEVICE
-			   "\" and \"modprobe sysgenid\" say");
+			return say(
+				NO_DEVICE, SYSGENID_SOFT_FOLDER,
+				"no page file that can be trusted and has a living publisher; look why \"sysgenidctl publish\" does not run");
+		return say(
+			NO_DEVICE, SYSGENID_DEVICE,
+			"not a sysgenid device; look what \"ls -l " SYSGENID_DEVICE
+			"\" and \"modprobe sysgenid\" say");
 	case -EACCES:
-		return say(NOT_PERMITTED, SYSGENID_DEVICE,
-			   "not readable for you, though everybody should be able to read it: see \"ls -l " SYSGENID_DEVICE "\"");
+		return say(
+			NOT_PERMITTED, SYSGENID_DEVICE,
+			"not readable for you, though everybody should be able to read it: see \"ls -l " SYSGENID_DEVICE
+			"\"");
 	case -EPERM:
-		return say(NOT_PERMITTED, SYSGENID_DEVICE,
-			   "kept from you by a container or sandbox; in a systemd unit add \"DeviceAllow=" SYSGENID_DEVICE
-			   " rw\"");
+		return say(
+			NOT_PERMITTED, SYSGENID_DEVICE,
+			"kept from you by a container or sandbox; in a systemd unit add \"DeviceAllow=" SYSGENID_DEVICE
+			" rw\"");
 	default:
 		return complain(r, SYSGENID_DEVICE);
 	}

@@ -62,7 +62,8 @@ bool overseer_publishes(void)
 /* By standard input: everybody can see the arguments of a program. */
 int trigger_overseer(const struct entropy *e, bool json)
 {
-	char *argv[] = { NULL, json ? (char *)(uintptr_t)"--json" : NULL, NULL };
+	char *argv[] = { NULL, json ? (char *)(uintptr_t) "--json" : NULL,
+			 NULL };
 	int ends[2];
 
 	/* A pipe takes more than this without a reader. */

@@ -194,16 +194,19 @@ static void build_module(char *mend, size_t size)
 
 	snprintf(headers, sizeof(headers), "/lib/modules/%s/build", release);
 	if (access("/usr/sbin/dkms", X_OK) && access("/usr/bin/dkms", X_OK))
-		snprintf(mend, size,
-			 "apt install dkms linux-headers-%s, then dkms add and dkms install the sources of sysgenid; where no module can be loaded: sysgenidctl publish",
-			 release);
+		snprintf(
+			mend, size,
+			"apt install dkms linux-headers-%s, then dkms add and dkms install the sources of sysgenid; where no module can be loaded: sysgenidctl publish",
+			release);
 	else if (access(headers, F_OK))
-		snprintf(mend, size,
-			 "apt install linux-headers-%s && dkms autoinstall -k %s && modprobe sysgenid",
-			 release, release);
+		snprintf(
+			mend, size,
+			"apt install linux-headers-%s && dkms autoinstall -k %s && modprobe sysgenid",
+			release, release);
 	else if (access("/var/lib/dkms/sysgenid", F_OK))
-		snprintf(mend, size,
-			 "dkms add and dkms install the sources of sysgenid, then modprobe sysgenid");
+		snprintf(
+			mend, size,
+			"dkms add and dkms install the sources of sysgenid, then modprobe sysgenid");
 	else
 		snprintf(mend, size,
 			 "dkms autoinstall -k %s && modprobe sysgenid",

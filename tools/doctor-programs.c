@@ -9,9 +9,9 @@
 #include "doctor.h"
 
 #define DEVICE "/dev/sysgenid"
-#define HW "/dev/sysgenid-hw"
-#define PAGE "/sysgenid/page"
-#define OLD "/sysgenid/page (deleted)"
+#define HW     "/dev/sysgenid-hw"
+#define PAGE   "/sysgenid/page"
+#define OLD    "/sysgenid/page (deleted)"
 
 struct list {
 	unsigned int n;

@@ -15,10 +15,10 @@
 
 #include "doctor.h"
 
-#define EFIVARS "/sys/firmware/efi/efivars/"
+#define EFIVARS	    "/sys/firmware/efi/efivars/"
 #define SECURE_BOOT EFIVARS "SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
-#define ENROLMENT EFIVARS "MokNew-605dab50-e046-4300-abb6-3dd810dd8b23"
-#define MODULE_MAX (64u << 20)
+#define ENROLMENT   EFIVARS "MokNew-605dab50-e046-4300-abb6-3dd810dd8b23"
+#define MODULE_MAX  (64u << 20)
 
 /* Where dkms, Ubuntu and akmods keep the certificate of the key that they sign with. */
 static const char *const certificates[] = {

@@ -85,16 +85,16 @@ struct unit {
 	bool found;
 	bool runs;
 	bool private_devices;
-	bool closed;	/* DevicePolicy= is not auto */
-	bool allows;	/* any DeviceAllow= */
-	bool allowed;	/* one that is for the node */
-	bool bound;	/* the node is bound into a private /dev */
+	bool closed;  /* DevicePolicy= is not auto */
+	bool allows;  /* any DeviceAllow= */
+	bool allowed; /* one that is for the node */
+	bool bound;   /* the node is bound into a private /dev */
 };
 
 enum access {
 	OPEN,
-	HIDDEN,		/* ENOENT */
-	DENIED,		/* EPERM */
+	HIDDEN, /* ENOENT */
+	DENIED, /* EPERM */
 };
 
 /* The next one that "systemctl show" printed; false at the end. */

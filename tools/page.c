@@ -19,7 +19,7 @@
 
 #include "page.h"
 
-#define LOCK "lock"
+#define LOCK	 "lock"
 #define PREPARED SYSGENID_SOFT_PAGE ".new"
 
 static size_t page_size(void)

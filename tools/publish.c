@@ -33,8 +33,7 @@ static void on_signal(int number)
 }
 
 /* Output is for people: that nobody reads it is no reason to end. */
-static void print(const struct task *p, uint32_t generation,
-		  bool reseed_failed)
+static void print(const struct task *p, uint32_t generation, bool reseed_failed)
 {
 	if (p->json)
 		printf("{\"generation\": %" PRIu32 ", \"reseed_failed\": %s}\n",

@@ -72,9 +72,11 @@ uint32_t publisher_publish(struct publisher *p, const char **doubt,
 	*failed = p->error || r;
 	*doubt = NULL;
 	if (*failed)
-		*doubt = "the kernel's random generator could not be reseeded: clones may draw equal random bytes";
+		*doubt =
+			"the kernel's random generator could not be reseeded: clones may draw equal random bytes";
 	else if (!p->mixed)
-		*doubt = "no bytes that differ in each clone: clones of one snapshot may go on to draw equal random bytes";
+		*doubt =
+			"no bytes that differ in each clone: clones of one snapshot may go on to draw equal random bytes";
 	p->mixed = false;
 	p->error = 0;
 	return page_publish(&p->file);

@@ -14,18 +14,12 @@ static const struct command {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } commands[] = {
-	{ "get", cmd_get },
-	{ "watch", cmd_watch },
-	{ "wait", cmd_wait },
-	{ "trigger", cmd_trigger },
-	{ "reseed", cmd_reseed },
-	{ "watchers", cmd_watchers },
-	{ "doctor", cmd_doctor },
-	{ "publish", cmd_publish },
-	{ "openssl", cmd_openssl },
-	{ "status", cmd_status },
-	{ "quiesce", cmd_quiesce },
-	{ "resume", cmd_resume },
+	{ "get", cmd_get },	    { "watch", cmd_watch },
+	{ "wait", cmd_wait },	    { "trigger", cmd_trigger },
+	{ "reseed", cmd_reseed },   { "watchers", cmd_watchers },
+	{ "doctor", cmd_doctor },   { "publish", cmd_publish },
+	{ "openssl", cmd_openssl }, { "status", cmd_status },
+	{ "quiesce", cmd_quiesce }, { "resume", cmd_resume },
 };
 
 static const char help[] =

@@ -62,7 +62,8 @@ int cmd_trigger(int argc, char **argv)
 		return USAGE;
 	if (overseer_publishes())
 		return have_expected ?
-			       complain_usage("trigger: --expected takes " SYSGENID_DEVICE) :
+			       complain_usage(
+				       "trigger: --expected takes " SYSGENID_DEVICE) :
 			       trigger_overseer(&e, json);
 	r = open_device(&g, false);
 	if (r)

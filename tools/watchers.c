@@ -18,9 +18,8 @@ struct watchers {
 
 static int more_room(struct watchers *w)
 {
-	struct sysgenid_watcher *entries =
-		realloc(w->entries,
-			(w->n + SYSGENID_LIST_MAX) * sizeof(*w->entries));
+	struct sysgenid_watcher *entries = realloc(
+		w->entries, (w->n + SYSGENID_LIST_MAX) * sizeof(*w->entries));
 
 	if (!entries)
 		return -ENOMEM;
@@ -75,8 +74,8 @@ static void print_json(const struct watchers *w, const struct sysgenid_info *i)
 		       e->pid);
 		print_json_string(e->comm);
 		printf(", \"state\": \"%s\", \"confirmed\": %" PRIu32
-		       ", \"start_time_ns\": %" PRIu64 ", \"cgroup_id\": %" PRIu64
-		       "}",
+		       ", \"start_time_ns\": %" PRIu64
+		       ", \"cgroup_id\": %" PRIu64 "}",
 		       state(e), e->confirmed, (uint64_t)e->start_time,
 		       (uint64_t)e->cgroup_id);
 	}

@@ -23,7 +23,8 @@ static int wait_for_all(struct sysgenid *g, uint32_t *seen)
 	do {
 		ret = sysgenid_wait(g, *seen, -1, &generation);
 		if (!ret)
-			ret = sysgenid_wait_watchers(g, generation, -1, NULL, NULL);
+			ret = sysgenid_wait_watchers(g, generation, -1, NULL,
+						     NULL);
 		/* -ESTALE: it was cloned again meanwhile. */
 	} while (ret == -EINTR || ret == -ESTALE);
 	*seen = generation;
@@ -34,7 +35,8 @@ static int run(char *const command[])
 {
 	int status;
 	pid_t pid;
-	int error = posix_spawnp(&pid, command[0], NULL, NULL, command, environ);
+	int error =
+		posix_spawnp(&pid, command[0], NULL, NULL, command, environ);
 
 	if (error)
 		return -error;

@@ -29,16 +29,17 @@
 #define BATCH 32
 
 /* Nobody answers on a connection that was cloned: who only waits must ask. */
-#define CONNECTION "connect_timeout=30 tcp_user_timeout=30000 " \
+#define CONNECTION                                   \
+	"connect_timeout=30 tcp_user_timeout=30000 " \
 	"keepalives_idle=1 keepalives_interval=5 keepalives_count=6"
 
 #define SUBMIT "INSERT INTO orders (number) VALUES ($1)"
-#define VOID "INSERT INTO voided (number) VALUES ($1) ON CONFLICT DO NOTHING"
+#define VOID   "INSERT INTO voided (number) VALUES ($1) ON CONFLICT DO NOTHING"
 
 struct numbers {
 	struct sysgenid *sysgenid;
 	const struct sysgenid_view *view;
-	uint32_t seen;	/* the generation that the batch was drawn in */
+	uint32_t seen; /* the generation that the batch was drawn in */
 	unsigned int left;
 	int64_t batch[BATCH];
 };
@@ -93,11 +94,13 @@ static bool transaction(const char *sql, int64_t number)
 
 	snprintf(text, sizeof(text), "%" PRId64, number);
 	if (PQstatus(connection) == CONNECTION_OK)
-		result = PQexecParams(connection, sql, 1, NULL, values, NULL, NULL, 0);
+		result = PQexecParams(connection, sql, 1, NULL, values, NULL,
+				      NULL, 0);
 	if (PQresultStatus(result) == PGRES_COMMAND_OK)
 		done = true;
 	else
-		fprintf(stderr, "%" PRId64 ": %s", number, PQerrorMessage(connection));
+		fprintf(stderr, "%" PRId64 ": %s", number,
+			PQerrorMessage(connection));
 	PQclear(result);
 	PQfinish(connection);
 	return done;

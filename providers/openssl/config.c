@@ -136,8 +136,9 @@ static bool all_draw(const char *config)
 		if (found[i].draws)
 			draw++;
 		else
-			complain("%s draws nothing with sysgenid's generator (%s)",
-				 found[i].path, found[i].answer);
+			complain(
+				"%s draws nothing with sysgenid's generator (%s)",
+				found[i].path, found[i].answer);
 	}
 	return n > 0 && draw == n;
 }
@@ -205,8 +206,9 @@ static int verify(const char *path, const char *text)
 		return DONE;
 	if (take_out(path, text))
 		return FAILED;
-	return complain("DISABLED: %s is as it was before, and new programs are not protected; once all draw: sysgenidctl openssl enable",
-			path);
+	return complain(
+		"DISABLED: %s is as it was before, and new programs are not protected; once all draw: sysgenidctl openssl enable",
+		path);
 }
 
 static void print_library(const struct library *l, bool json, bool first)
@@ -247,7 +249,8 @@ static int status(const char *path, const char *text, bool json)
 
 static int usage(void)
 {
-	complain("enable, disable, verify or status [--json], and [--config FILE]; see sysgenidctl(8)");
+	complain(
+		"enable, disable, verify or status [--json], and [--config FILE]; see sysgenidctl(8)");
 	return USAGE;
 }
 

@@ -48,7 +48,7 @@ static void *drbg_new(void *provctx, void *parent, const OSSL_DISPATCH *calls)
 		return NULL;
 	d->provider = provctx;
 	d->stock = &d->provider->stock;
-	d->ctx = d->stock->new(d->stock->provctx, NULL, NULL);
+	d->ctx = d->stock->new (d->stock->provctx, NULL, NULL);
 	if (!d->ctx) {
 		free(d);
 		return NULL;
@@ -295,7 +295,8 @@ static bool is_ready(struct drbg *d)
 static int drbg_get_params(void *vctx, OSSL_PARAM params[])
 {
 	struct drbg *d = vctx;
-	OSSL_PARAM *max = OSSL_PARAM_locate(params, OSSL_RAND_PARAM_MAX_REQUEST);
+	OSSL_PARAM *max =
+		OSSL_PARAM_locate(params, OSSL_RAND_PARAM_MAX_REQUEST);
 
 	/* OpenSSL asks this, and this alone, before each draw. */
 	if (max && max == params && !params[1].key)
@@ -320,7 +321,10 @@ static int drbg_verify_zeroization(void *vctx)
 	return d->stock->verify_zeroization(d->ctx);
 }
 
-#define F(number, function) { number, (void (*)(void))function }
+#define F(number, function)                      \
+	{                                        \
+		number, (void (*)(void))function \
+	}
 
 const OSSL_DISPATCH drbg_functions[] = {
 	F(OSSL_FUNC_RAND_NEWCTX, drbg_new),

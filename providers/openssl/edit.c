@@ -18,7 +18,8 @@
 #include "config.h"
 #include "drbg.h"
 
-#define BEGIN "# sysgenid: begin. \"sysgenidctl openssl disable\" takes this out.\n"
+#define BEGIN \
+	"# sysgenid: begin. \"sysgenidctl openssl disable\" takes this out.\n"
 #define END "\n# sysgenid: end"
 /* Where the file's last line had none. */
 #define NEWLINE ", and the newline before the begin was not there"
@@ -56,8 +57,9 @@ char *config_without_block(const char *text)
 		}
 	}
 	if (!end || *end != '\n') {
-		complain("the lines that sysgenid added are not whole any more; take them out by hand, they begin with: %.16s",
-			 BEGIN);
+		complain(
+			"the lines that sysgenid added are not whole any more; take them out by hand, they begin with: %.16s",
+			BEGIN);
 		return NULL;
 	}
 	if (asprintf(&result, "%.*s%s", (int)(begin - text), text, end + 1) < 0)
@@ -133,17 +135,20 @@ static bool add_providers(struct block *b, const CONF *conf, const char *init)
 {
 	const char *providers, *stock, *activate;
 
-	providers = section_of(b, conf, init, "providers", "sysgenid_providers");
+	providers =
+		section_of(b, conf, init, "providers", "sysgenid_providers");
 	if (get_here(conf, providers, "fips")) {
-		complain("the configuration has the fips provider, whose generator cannot be replaced; see sysgenid-openssl-provider(7)");
+		complain(
+			"the configuration has the fips provider, whose generator cannot be replaced; see sysgenid-openssl-provider(7)");
 		return false;
 	}
 	/* As soon as one is named, the stock one does not come by itself. */
 	stock = section_of(b, conf, providers, "default", "sysgenid_default");
 	activate = get_here(conf, stock, "activate");
 	if (activate && !is_yes(activate)) {
-		complain("[ %s ] says \"activate = %s\", but sysgenid's generator is made of the default provider's",
-			 stock, activate);
+		complain(
+			"[ %s ] says \"activate = %s\", but sysgenid's generator is made of the default provider's",
+			stock, activate);
 		return false;
 	}
 	if (!activate)
@@ -158,8 +163,8 @@ static bool add_providers(struct block *b, const CONF *conf, const char *init)
 
 static bool add_random(struct block *b, const CONF *conf, const char *init)
 {
-	const char *random = section_of(b, conf, init, "random",
-					"sysgenid_random");
+	const char *random =
+		section_of(b, conf, init, "random", "sysgenid_random");
 	const char *there = get_here(conf, random, "random");
 
 	if (there) {

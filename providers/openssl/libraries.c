@@ -121,11 +121,13 @@ static void try(struct library *l, const char *config)
 		return;
 	}
 	if (!find_helper(&m, helper, sizeof(helper))) {
-		snprintf(l->answer, sizeof(l->answer),
-			 "of an architecture that sysgenid-openssl-provider is not installed for");
+		snprintf(
+			l->answer, sizeof(l->answer),
+			"of an architecture that sysgenid-openssl-provider is not installed for");
 		return;
 	}
-	l->draws = first_line_of(argv, config, l->answer, sizeof(l->answer)) == 0;
+	l->draws = first_line_of(argv, config, l->answer, sizeof(l->answer)) ==
+		   0;
 	l->ours = l->draws && !strcmp(l->answer, DRBG_NAME);
 }
 

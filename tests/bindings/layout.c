@@ -5,8 +5,9 @@
 #include <sysgenid.h>
 
 #define SIZE(type) printf("%s %zu\n", #type, sizeof(struct type))
-#define FIELD(type, member)						\
-	printf("%s.%s %zu %zu\n", #type, #member, offsetof(struct type, member), \
+#define FIELD(type, member)                       \
+	printf("%s.%s %zu %zu\n", #type, #member, \
+	       offsetof(struct type, member),     \
 	       sizeof(((struct type *)NULL)->member))
 #define CONSTANT(name) printf("%s %u\n", #name, name)
 

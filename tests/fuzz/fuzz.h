@@ -30,11 +30,12 @@ void kernel_begin(void);
 void kernel_end(void);
 
 /* A fact that is not one ends the program. */
-#define MUST(fact) \
-	do { \
-		if (!(fact)) \
+#define MUST(fact)                                            \
+	do {                                                  \
+		if (!(fact))                                  \
 			must_fail(#fact, __FILE__, __LINE__); \
 	} while (0)
-__attribute__((noreturn)) void must_fail(const char *fact, const char *file, int line);
+__attribute__((noreturn)) void must_fail(const char *fact, const char *file,
+					 int line);
 
 #endif /* TESTS_FUZZ_H */

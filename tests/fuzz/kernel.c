@@ -30,7 +30,8 @@ static void spoil(enum fake_call call, void *answer, size_t size)
 	if (lie < HONEST_ANSWERS || !size)
 		return;
 	from = (lie & 1 ? input_word() : input_byte()) % size;
-	input_bytes((char *)answer + from, size - from < 64 ? size - from : 1 + input_byte() % 64);
+	input_bytes((char *)answer + from,
+		    size - from < 64 ? size - from : 1 + input_byte() % 64);
 }
 
 /* Who sleeps is woken by a generation, or by a signal. */

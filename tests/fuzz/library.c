@@ -15,14 +15,15 @@ static void list(struct sysgenid *g)
 	unsigned int count = input_byte() % (ENTRIES + 1), asked = count;
 	uint64_t cursor = input_byte();
 	uint32_t generation;
-	int r = sysgenid_list_watchers(g, input_byte() & 1, &cursor, entries, sizeof(*entries), &count,
-				       &generation);
+	int r = sysgenid_list_watchers(g, input_byte() & 1, &cursor, entries,
+				       sizeof(*entries), &count, &generation);
 
 	MUST(r <= 0 && r > -4096);
 	/* Else a program walks past its entries. */
 	MUST(count <= asked);
 	for (unsigned int i = 0; !r && i < count; i++)
-		MUST(strnlen(entries[i].comm, sizeof(entries[i].comm)) < sizeof(entries[i].comm));
+		MUST(strnlen(entries[i].comm, sizeof(entries[i].comm)) <
+		     sizeof(entries[i].comm));
 	free(entries);
 }
 
@@ -38,7 +39,8 @@ static void call(struct sysgenid *g, uint8_t which)
 {
 	static const int timeouts[] = { 0, 1, 1000, -1 };
 	const struct sysgenid_view *view = sysgenid_get_view(g);
-	uint32_t generation = fake.page->generation, word = input_byte() & 1 ? generation : input_word();
+	uint32_t generation = fake.page->generation,
+		 word = input_byte() & 1 ? generation : input_word();
 	uint8_t entropy[32] = { 0 };
 	int r = 0;
 
@@ -47,7 +49,8 @@ static void call(struct sysgenid *g, uint8_t which)
 		r = sysgenid_read(g, &generation);
 		break;
 	case 1:
-		r = sysgenid_wait(g, word, timeouts[input_byte() % 4], &generation);
+		r = sysgenid_wait(g, word, timeouts[input_byte() % 4],
+				  &generation);
 		break;
 	case 2:
 		r = sysgenid_confirm(g, word);
@@ -59,7 +62,9 @@ static void call(struct sysgenid *g, uint8_t which)
 		r = sysgenid_declare(g, word, word >> 8 & 3);
 		break;
 	case 5:
-		r = sysgenid_trigger(g, word, entropy, input_bytes(entropy, sizeof(entropy)), &generation);
+		r = sysgenid_trigger(g, word, entropy,
+				     input_bytes(entropy, sizeof(entropy)),
+				     &generation);
 		break;
 	case 6:
 		r = sysgenid_wait_watchers(g, word, 0, &generation, &word);
@@ -75,7 +80,8 @@ static void call(struct sysgenid *g, uint8_t which)
 		sysgenid_changed(view, word);
 		break;
 	case 10:
-		MUST(sysgenid_is_exact(g) == (view->hardware_id != view->recorded_id));
+		MUST(sysgenid_is_exact(g) ==
+		     (view->hardware_id != view->recorded_id));
 		break;
 	default:
 		r = sysgenid_get_fd(g);

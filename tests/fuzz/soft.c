@@ -9,8 +9,10 @@
 
 static bool is_safe(void)
 {
-	return !fake.folder.uid && !fake.file.uid && !(fake.folder.mode & 022) && !(fake.file.mode & 022) &&
-	       S_ISREG(fake.file.mode) && fake.file_size >= (int64_t)sizeof(struct sysgenid_page) &&
+	return !fake.folder.uid && !fake.file.uid &&
+	       !(fake.folder.mode & 022) && !(fake.file.mode & 022) &&
+	       S_ISREG(fake.file.mode) &&
+	       fake.file_size >= (int64_t)sizeof(struct sysgenid_page) &&
 	       fake.page->magic == SYSGENID_PAGE_MAGIC && !fake.no_publisher;
 }
 
@@ -44,7 +46,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		fake.file_system = input_byte();
 	input_bytes(fake.page, sizeof(*fake.page));
 	safe = is_safe();
-	r = sysgenid_open_at(&g, FAKE_PATH, FAKE_HW_PATH, FAKE_FOLDER, SYSGENID_OPEN_SOFT);
+	r = sysgenid_open_at(&g, FAKE_PATH, FAKE_HW_PATH, FAKE_FOLDER,
+			     SYSGENID_OPEN_SOFT);
 	MUST(!g == !!r);
 	MUST(!r || r == -ENODEV);
 	/* Nothing that others could have made is trusted. */
@@ -54,8 +57,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		MUST(info.generation == fake.page->generation);
 		/* A publisher that stopped half way leaves them out. */
 		MUST(fake.page->seq % 2 ? !info.source && !info.time :
-					  info.source == fake.page->source && info.time == fake.page->time);
-		MUST(!sysgenid_read(g, &generation) && generation == info.generation);
+					  info.source == fake.page->source &&
+						  info.time == fake.page->time);
+		MUST(!sysgenid_read(g, &generation) &&
+		     generation == info.generation);
 		MUST(!sysgenid_changed(sysgenid_get_view(g), generation));
 		MUST(sysgenid_wait(g, generation + 1, -1, &generation) == 0);
 		fake.no_publisher = true;

@@ -32,7 +32,8 @@ static int64_t number(const char *text)
 	uint64_t n = 0;
 
 	if (text[0] == '0') {
-		bool hex = (text[1] | 32) == 'x' && isxdigit((unsigned char)text[2]);
+		bool hex = (text[1] | 32) == 'x' &&
+			   isxdigit((unsigned char)text[2]);
 
 		base = hex ? 16 : 8;
 		text += hex ? 2 : 0;
@@ -41,9 +42,10 @@ static int64_t number(const char *text)
 		return -1;
 	for (; *text; text++) {
 		unsigned char c = (unsigned char)*text;
-		unsigned int digit = isdigit(c)	 ? c - '0' :
-				     isxdigit(c) ? (unsigned int)tolower(c) - 'a' + 10 :
-						   99;
+		unsigned int digit =
+			isdigit(c)  ? c - '0' :
+			isxdigit(c) ? (unsigned int)tolower(c) - 'a' + 10 :
+				      99;
 
 		if (digit >= base)
 			return -1;

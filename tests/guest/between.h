@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 /* A FIFO; each byte lets somebody pass. */
-#define BETWEEN_GO	"/tmp/go"
+#define BETWEEN_GO "/tmp/go"
 
 static int between_go;
 
@@ -28,14 +28,15 @@ static inline void between(void)
 {
 	char go;
 
-	if (write(STDOUT_FILENO, "between\n", 8) != 8 || read(between_go, &go, 1) != 1)
+	if (write(STDOUT_FILENO, "between\n", 8) != 8 ||
+	    read(between_go, &go, 1) != 1)
 		abort();
 }
 
 #ifdef UNCHECKED
-#define second_check(view, seen)	((void)(view), (void)(seen), false)
+#define second_check(view, seen) ((void)(view), (void)(seen), false)
 #else
-#define second_check			sysgenid_changed
+#define second_check sysgenid_changed
 #endif
 
 #endif /* BETWEEN_H */

@@ -55,11 +55,13 @@ static uint32_t read_and_confirm(int fd)
 	uint32_t generation;
 
 	do {
-		if (read(fd, &generation, sizeof(generation)) != sizeof(generation)) {
+		if (read(fd, &generation, sizeof(generation)) !=
+		    sizeof(generation)) {
 			perror("read");
 			_exit(2);
 		}
-		if (write(fd, &generation, sizeof(generation)) == sizeof(generation))
+		if (write(fd, &generation, sizeof(generation)) ==
+		    sizeof(generation))
 			return generation;
 	} while (errno == EINVAL);
 	perror("confirm");
@@ -113,7 +115,8 @@ static void *epoll_edge(void *kind)
 
 static void *poller(void *kind)
 {
-	struct pollfd p = { .fd = client(O_RDWR | O_NONBLOCK), .events = POLLIN };
+	struct pollfd p = { .fd = client(O_RDWR | O_NONBLOCK),
+			    .events = POLLIN };
 
 	pthread_barrier_wait(&barrier);
 	for (;;)
@@ -165,7 +168,8 @@ static void *exact(void *kind)
 	struct sysgenid *g;
 	uint32_t seen;
 
-	if (sysgenid_open(&g, 0) || !sysgenid_is_exact(g) || sysgenid_read(g, &seen)) {
+	if (sysgenid_open(&g, 0) || !sysgenid_is_exact(g) ||
+	    sysgenid_read(g, &seen)) {
 		fputs("no exact check\n", stderr);
 		_exit(2);
 	}
@@ -229,7 +233,8 @@ int main(int argc, char **argv)
 	pthread_barrier_init(&barrier, NULL, count + 1);
 	for (i = 0; i < COUNT; i++)
 		if (wanted(clients[i].kind, argv + 1))
-			pthread_create(&thread, NULL, clients[i].run, (void *)clients[i].kind);
+			pthread_create(&thread, NULL, clients[i].run,
+				       (void *)clients[i].kind);
 	pthread_barrier_wait(&barrier);
 	/* Past the barrier is not yet asleep. */
 	pause_ms(100);

@@ -64,9 +64,11 @@ int main(int argc, char **argv)
 	int fd = open(SYSGENID_DEVICE, O_RDWR), ep = epoll_create1(0);
 	struct rlimit limit = { (rlim_t)count + 64, (rlim_t)count + 64 };
 	struct sysgenid_trigger_args trigger = { .size = sizeof(trigger) };
-	struct sysgenid_wait_args wait = { .size = sizeof(wait), .timeout_ns = -1 };
+	struct sysgenid_wait_args wait = { .size = sizeof(wait),
+					   .timeout_ns = -1 };
 	struct sysgenid_get_args get = { .size = sizeof(get) };
-	struct epoll_event *events = calloc((size_t)count, sizeof(*events)), event;
+	struct epoll_event *events = calloc((size_t)count, sizeof(*events)),
+			   event;
 	char entropy[16] = "crowd";
 	int64_t before, start, published, first = 0, woken, settled;
 	int *fds = calloc((size_t)count, sizeof(*fds));
@@ -87,7 +89,8 @@ int main(int argc, char **argv)
 	}
 	printf("memory %lld\n", (long long)(slab() - before) / count);
 	for (i = 0; i < count; i++) {
-		event = (struct epoll_event){ .events = EPOLLIN | EPOLLET, .data.fd = fds[i] };
+		event = (struct epoll_event){ .events = EPOLLIN | EPOLLET,
+					      .data.fd = fds[i] };
 		must(!epoll_ctl(ep, EPOLL_CTL_ADD, fds[i], &event), "epoll");
 	}
 

@@ -26,14 +26,18 @@ static int64_t now_ms(void)
 
 int main(int argc, char **argv)
 {
-	int laggard = open(SYSGENID_DEVICE, O_RDWR), fd = open(SYSGENID_DEVICE, O_RDWR), ret;
-	struct sysgenid_declare_args declare = { .size = sizeof(declare), .flags = SYSGENID_DECLARE_UNKNOWN };
+	int laggard = open(SYSGENID_DEVICE, O_RDWR),
+	    fd = open(SYSGENID_DEVICE, O_RDWR), ret;
+	struct sysgenid_declare_args declare = {
+		.size = sizeof(declare), .flags = SYSGENID_DECLARE_UNKNOWN
+	};
 	struct sysgenid_get_args get = { .size = sizeof(get) };
 	struct sysgenid_wait_args wait = { .size = sizeof(wait) };
 	int64_t start;
 
 	if (argc < 2 || ioctl(laggard, SYSGENID_DECLARE, &declare) ||
-	    ioctl(laggard, SYSGENID_SET_WATCHER_TRACKING, 1) || ioctl(fd, SYSGENID_GET, &get))
+	    ioctl(laggard, SYSGENID_SET_WATCHER_TRACKING, 1) ||
+	    ioctl(fd, SYSGENID_GET, &get))
 		return 2;
 	wait.generation = get.generation;
 	wait.timeout_ns = atoll(argv[1]) * 1000000LL;
@@ -41,6 +45,7 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	start = now_ms();
 	ret = ioctl(fd, SYSGENID_WAIT_GENERATION, &wait);
-	printf("%s %lld\n", ret ? strerrorname_np(errno) : "0", (long long)(now_ms() - start));
+	printf("%s %lld\n", ret ? strerrorname_np(errno) : "0",
+	       (long long)(now_ms() - start));
 	return 0;
 }

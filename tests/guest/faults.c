@@ -28,7 +28,7 @@
 
 #include <sysgenid/abi.h>
 
-#define DEBUGFS "/sys/kernel/debug/"
+#define DEBUGFS	   "/sys/kernel/debug/"
 #define ATTRIBUTES "/sys/class/misc/sysgenid/"
 
 enum { USER = 1000, ERRNOS = 4, POINTS = 100000, PASSES = 50 };
@@ -37,7 +37,8 @@ static int fail_nth, observer;
 static const char *what;
 static unsigned int point;
 
-__attribute__((noreturn, format(printf, 1, 2))) static void wrong(const char *format, ...)
+__attribute__((noreturn, format(printf, 1, 2))) static void
+wrong(const char *format, ...)
 {
 	va_list args;
 
@@ -83,7 +84,8 @@ static unsigned int disarm(void)
 
 static void set_up(void)
 {
-	static const char * const kinds[] = { "failslab", "fail_page_alloc", "fail_usercopy" };
+	static const char *const kinds[] = { "failslab", "fail_page_alloc",
+					     "fail_usercopy" };
 	char path[80];
 	size_t i;
 
@@ -153,7 +155,7 @@ static void report(const struct tally *t, const int *errnos)
 
 /* --- calls --- */
 
-static int file, set;	/* what the call is made with; made anew for each */
+static int file, set; /* what the call is made with; made anew for each */
 static void *mapping;
 
 static struct sysgenid_get_args state(void)
@@ -283,16 +285,19 @@ static long call_get(void)
 
 static long call_declare(void)
 {
-	struct sysgenid_declare_args declare = { .size = sizeof(declare), .flags = SYSGENID_DECLARE_UNKNOWN };
+	struct sysgenid_declare_args declare = {
+		.size = sizeof(declare), .flags = SYSGENID_DECLARE_UNKNOWN
+	};
 
 	return result_of(ioctl(file, SYSGENID_DECLARE, &declare));
 }
 
-static uint32_t generation;	/* the current one */
+static uint32_t generation; /* the current one */
 
 static long call_confirm(void)
 {
-	struct sysgenid_confirm_args confirm = { .size = sizeof(confirm), .generation = generation };
+	struct sysgenid_confirm_args confirm = { .size = sizeof(confirm),
+						 .generation = generation };
 
 	return result_of(ioctl(file, SYSGENID_CONFIRM, &confirm));
 }
@@ -334,7 +339,8 @@ static long call_epoll(void)
 
 static long call_wait_generation(void)
 {
-	struct sysgenid_wait_args wait = { .size = sizeof(wait), .generation = generation };
+	struct sysgenid_wait_args wait = { .size = sizeof(wait),
+					   .generation = generation };
 
 	return result_of(ioctl(file, SYSGENID_WAIT_GENERATION, &wait));
 }
@@ -348,15 +354,19 @@ static long list_of(uint32_t count)
 {
 	static struct sysgenid_watcher entries[SYSGENID_LIST_MAX];
 	struct sysgenid_list_args list = {
-		.size = sizeof(list), .entries = (uintptr_t)entries, .entry_size = sizeof(entries[0]),
-		.count = count, .flags = SYSGENID_LIST_ALL,
+		.size = sizeof(list),
+		.entries = (uintptr_t)entries,
+		.entry_size = sizeof(entries[0]),
+		.count = count,
+		.flags = SYSGENID_LIST_ALL,
 	};
 	long ret;
 
 	memset(entries, 0, sizeof(entries));
 	ret = result_of(ioctl(file, SYSGENID_LIST_WATCHERS, &list));
 	if (!ret && (list.count != 1 || entries[0].pid != getpid()))
-		wrong("lists %u watchers, the first of %d", list.count, entries[0].pid);
+		wrong("lists %u watchers, the first of %d", list.count,
+		      entries[0].pid);
 	return ret;
 }
 
@@ -376,12 +386,16 @@ static unsigned char entropy[SYSGENID_ENTROPY_MAX];
 static long trigger(uint32_t length)
 {
 	struct sysgenid_trigger_args arg = {
-		.size = sizeof(arg), .expected = generation, .entropy = (uintptr_t)entropy, .entropy_len = length,
+		.size = sizeof(arg),
+		.expected = generation,
+		.entropy = (uintptr_t)entropy,
+		.entropy_len = length,
 	};
 	long ret = result_of(ioctl(file, SYSGENID_TRIGGER, &arg));
 
 	if (!ret && (!arg.published || arg.generation != generation + 1))
-		wrong("answers with generation %u, published %u", arg.generation, arg.published);
+		wrong("answers with generation %u, published %u",
+		      arg.generation, arg.published);
 	return ret;
 }
 
@@ -431,8 +445,9 @@ static long call_touch_page(void)
 
 static long call_attributes(void)
 {
-	static const char * const names[] = {
-		"generation", "source", "sources", "watchers", "outdated", "reseed_error", "hw_page_error",
+	static const char *const names[] = {
+		"generation", "source",	      "sources",       "watchers",
+		"outdated",   "reseed_error", "hw_page_error",
 	};
 	char path[80], text[80];
 	size_t i;
@@ -476,12 +491,24 @@ static const struct call {
 	{ "read", with_outdated, call_read, 0, 0, 0, { EFAULT } },
 	{ "poll", with_outdated, call_poll, 0, 0, 0, { EFAULT } },
 	{ "epoll", with_set, call_epoll, 0, 0, 0, { ENOMEM, EFAULT } },
-	{ "wait for a generation", with_tracked, call_wait_generation, 0, 0, 0, { EFAULT } },
+	{ "wait for a generation",
+	  with_tracked,
+	  call_wait_generation,
+	  0,
+	  0,
+	  0,
+	  { EFAULT } },
 	{ "wait for watchers", with_tracked, call_wait_watchers, 0, 0, 0, { 0 } },
 	{ "list", with_outdated, call_list, 0, 0, 0, { ENOMEM, EFAULT } },
 	{ "long list", with_outdated, call_long_list, 0, 0, 0, { EFAULT } },
 	{ "trigger", with_file, call_trigger, 1, 0, 0, { ENOMEM, EFAULT } },
-	{ "trigger without entropy", with_file, call_trigger_without, 1, 0, 0, { EFAULT } },
+	{ "trigger without entropy",
+	  with_file,
+	  call_trigger_without,
+	  1,
+	  0,
+	  0,
+	  { EFAULT } },
 	{ "trigger of old", with_tracked, call_trigger_min, 1, 0, 1, { 0 } },
 	{ "map", with_file, call_map, 0, 0, 0, { ENOMEM } },
 	{ "touch", with_page, call_touch_page, 0, 0, 0, { 0 } },
@@ -493,22 +520,29 @@ static const struct call {
 	{ "attributes", NULL, call_attributes, 0, 0, 0, { ENOMEM, EFAULT } },
 };
 
-static void check_state(const struct call *c, const struct sysgenid_get_args *before, long result)
+static void check_state(const struct call *c,
+			const struct sysgenid_get_args *before, long result)
 {
 	struct sysgenid_get_args after = state();
 	bool done = result >= 0;
 
 	/* The answer of a trigger that could be given at first, and no more in the end. */
-	if (result == -EFAULT && (c->call == call_trigger || c->call == call_trigger_without) &&
+	if (result == -EFAULT &&
+	    (c->call == call_trigger || c->call == call_trigger_without) &&
 	    after.generation == before->generation + 1)
 		done = true;
-	if (after.generation - before->generation != (uint32_t)(done ? c->generations : 0) ||
-	    after.watchers - before->watchers != (uint32_t)(done ? c->watchers : 0) ||
-	    after.outdated - before->outdated != (uint32_t)(done ? c->outdated : 0))
-		wrong("result %ld; generation %u, %u watchers, %u outdated become %u, %u, %u", result,
-		      before->generation, before->watchers, before->outdated, after.generation, after.watchers,
+	if (after.generation - before->generation !=
+		    (uint32_t)(done ? c->generations : 0) ||
+	    after.watchers - before->watchers !=
+		    (uint32_t)(done ? c->watchers : 0) ||
+	    after.outdated - before->outdated !=
+		    (uint32_t)(done ? c->outdated : 0))
+		wrong("result %ld; generation %u, %u watchers, %u outdated become %u, %u, %u",
+		      result, before->generation, before->watchers,
+		      before->outdated, after.generation, after.watchers,
 		      after.outdated);
-	if (attribute("generation") != after.generation || attribute("watchers") != after.watchers ||
+	if (attribute("generation") != after.generation ||
+	    attribute("watchers") != after.watchers ||
 	    attribute("outdated") != after.outdated)
 		wrong("sysfs says something else");
 }
@@ -546,7 +580,8 @@ static bool run_at(const struct call *c, struct tally *tally)
 	let_go();
 	none = state();
 	if (none.watchers || none.outdated)
-		wrong("%u watchers and %u outdated are left", none.watchers, none.outdated);
+		wrong("%u watchers and %u outdated are left", none.watchers,
+		      none.outdated);
 	if (failed)
 		count(tally, c->errnos, result);
 	else if (result < 0)
@@ -561,7 +596,9 @@ static void run(const struct call *c)
 	int pass;
 
 	what = c->name;
-	for (pass = 0; pass < 2 || (pass < PASSES && !complete(&tally, c->errnos)); pass++)
+	for (pass = 0;
+	     pass < 2 || (pass < PASSES && !complete(&tally, c->errnos));
+	     pass++)
 		for (point = 1; run_at(c, &tally); point++)
 			;
 	report(&tally, c->errnos);
@@ -590,9 +627,12 @@ static long unload(void)
 
 static void check_loaded(bool loaded)
 {
-	static const char * const paths[] = {
-		"/sys/module/sysgenid", "/sys/class/misc/sysgenid", "/sys/class/misc/sysgenid-hw",
-		SYSGENID_DEVICE, SYSGENID_HW_DEVICE,
+	static const char *const paths[] = {
+		"/sys/module/sysgenid",
+		"/sys/class/misc/sysgenid",
+		"/sys/class/misc/sysgenid-hw",
+		SYSGENID_DEVICE,
+		SYSGENID_HW_DEVICE,
 	};
 	size_t i;
 
@@ -638,7 +678,8 @@ static void run_load(bool loading, unsigned int first, const int *errnos)
 		if (loading == (result >= 0) && unload())
 			wrong("cannot unload");
 		if (!failed && result < 0)
-			wrong("%s without cause", strerrorname_np((int)-result));
+			wrong("%s without cause",
+			      strerrorname_np((int)-result));
 		if (!failed)
 			break;
 		count(&tally, errnos, result);
@@ -661,7 +702,8 @@ int main(int argc, char **argv)
 	if (argc == 4 && !strcmp(argv[1], "load")) {
 		set_up();
 		module_path = argv[2];
-		run_load(true, (unsigned int)atoi(argv[3]), (const int[ERRNOS]){ ENOMEM });
+		run_load(true, (unsigned int)atoi(argv[3]),
+			 (const int[ERRNOS]){ ENOMEM });
 		run_load(false, 1, (const int[ERRNOS]){ EFAULT });
 	} else if (argc == 2 && !strcmp(argv[1], "calls")) {
 		set_up();

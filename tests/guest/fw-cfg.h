@@ -29,7 +29,8 @@ static inline int fw_cfg_find(const char *wanted)
 	outw(FW_CFG_DIRECTORY, FW_CFG_SELECTOR);
 	count = fw_cfg_big_endian(4);
 	while (count--) {
-		uint32_t size = fw_cfg_big_endian(4), key = fw_cfg_big_endian(2);
+		uint32_t size = fw_cfg_big_endian(4),
+			 key = fw_cfg_big_endian(2);
 
 		(void)size;
 		fw_cfg_big_endian(2);

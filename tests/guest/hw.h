@@ -19,9 +19,9 @@
 struct hw {
 	const volatile struct sysgenid_page *page;
 	const volatile struct sysgenid_record *record;
-	const volatile uint64_t *id;	/* as the hypervisor has it now */
-	uint64_t first[2];		/* as it was at the start */
-	uint32_t generation;		/* likewise */
+	const volatile uint64_t *id; /* as the hypervisor has it now */
+	uint64_t first[2];	     /* as it was at the start */
+	uint32_t generation;	     /* likewise */
 };
 
 static void *hw_map(const char *path, off_t offset)
@@ -41,7 +41,8 @@ static inline void hw_open(struct hw *hw)
 {
 	hw->page = hw_map(SYSGENID_DEVICE, 0);
 	hw->record = hw_map(SYSGENID_HW_DEVICE, 4096);
-	hw->id = (const volatile uint64_t *)((char *)hw_map(SYSGENID_HW_DEVICE, 0) +
+	hw->id = (const volatile uint64_t *)((char *)hw_map(SYSGENID_HW_DEVICE,
+							    0) +
 					     hw->record->hw_offset);
 	hw->first[0] = hw->id[0];
 	hw->first[1] = hw->id[1];

@@ -128,17 +128,24 @@ START_TEST(watchers)
 	ck_assert_int_eq(sysgenid_track(g, true), 0);
 	ck_assert_uint_eq(info(overseer).watchers, 1);
 	now = trigger(overseer);
-	ck_assert_int_eq(sysgenid_wait_watchers(overseer, now - 1, 0, &seen, &outdated), -ESTALE);
+	ck_assert_int_eq(sysgenid_wait_watchers(overseer, now - 1, 0, &seen,
+						&outdated),
+			 -ESTALE);
 	ck_assert_uint_eq(seen, now);
-	ck_assert_int_eq(sysgenid_wait_watchers(overseer, now, 0, &seen, &outdated), -ETIMEDOUT);
+	ck_assert_int_eq(sysgenid_wait_watchers(overseer, now, 0, &seen,
+						&outdated),
+			 -ETIMEDOUT);
 	ck_assert_uint_eq(outdated, 1);
-	ck_assert_int_eq(sysgenid_wait_watchers(g, now, 0, &seen, &outdated), -EDEADLK);
-	ck_assert_int_eq(sysgenid_list_watchers(overseer, 0, &cursor, &entry, sizeof(entry), &count,
-						&seen), 0);
+	ck_assert_int_eq(sysgenid_wait_watchers(g, now, 0, &seen, &outdated),
+			 -EDEADLK);
+	ck_assert_int_eq(sysgenid_list_watchers(overseer, 0, &cursor, &entry,
+						sizeof(entry), &count, &seen),
+			 0);
 	ck_assert_uint_eq(count, 1);
 	ck_assert_int_eq(entry.pid, getpid());
 	ck_assert_int_eq(sysgenid_confirm(g, now), 0);
-	ck_assert_int_eq(sysgenid_wait_watchers(overseer, now, -1, NULL, NULL), 0);
+	ck_assert_int_eq(sysgenid_wait_watchers(overseer, now, -1, NULL, NULL),
+			 0);
 	/* The mapping is another open file's: a watcher ends with its handle. */
 	sysgenid_close(g);
 	ck_assert_uint_eq(info(overseer).watchers, 0);
@@ -151,7 +158,8 @@ START_TEST(trigger_expects)
 	struct sysgenid *g = open_handle();
 	uint32_t before = current(g), now;
 
-	ck_assert_int_eq(sysgenid_trigger(g, before - 1, NULL, 0, &now), -ESTALE);
+	ck_assert_int_eq(sysgenid_trigger(g, before - 1, NULL, 0, &now),
+			 -ESTALE);
 	ck_assert_uint_eq(now, before);
 	ck_assert_int_eq(sysgenid_trigger(g, before, NULL, 0, &now), 0);
 	ck_assert_uint_eq(now, before + 1);
@@ -187,7 +195,8 @@ START_TEST(child_after_fork)
 			    !sysgenid_changed(sysgenid_get_view(g), now);
 
 		sysgenid_close(g);
-		_exit(!(good && !sysgenid_open(&g, 0) && !sysgenid_read(g, &seen)));
+		_exit(!(good && !sysgenid_open(&g, 0) &&
+			!sysgenid_read(g, &seen)));
 	}
 	waitpid(child, &status, 0);
 	ck_assert_int_eq(status, 0);

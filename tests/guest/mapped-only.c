@@ -10,7 +10,8 @@
 
 int main(int argc, char **argv)
 {
-	const volatile uint32_t *page = hw_map(argc > 1 ? SYSGENID_HW_DEVICE : SYSGENID_DEVICE, 0);
+	const volatile uint32_t *page =
+		hw_map(argc > 1 ? SYSGENID_HW_DEVICE : SYSGENID_DEVICE, 0);
 	uint32_t seen = *page;
 
 	(void)argv;

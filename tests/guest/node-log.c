@@ -26,8 +26,8 @@ static void record(FILE *log, int folder, const char *name)
 	if (strncmp(name, "sysgenid", 8) || fstatat(folder, name, &s, 0))
 		return;
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	fprintf(log, "%s %o %u %u %lld\n", name, s.st_mode & 07777, s.st_uid, s.st_gid,
-		now.tv_sec * 1000000LL + now.tv_nsec / 1000);
+	fprintf(log, "%s %o %u %u %lld\n", name, s.st_mode & 07777, s.st_uid,
+		s.st_gid, now.tv_sec * 1000000LL + now.tv_nsec / 1000);
 	fflush(log);
 }
 
@@ -40,7 +40,8 @@ int main(int argc, char **argv)
 	FILE *log = argc == 2 ? fopen(argv[1], "we") : NULL;
 	ssize_t n;
 
-	if (!log || folder < 0 || inotify_add_watch(watch, "/dev", IN_CREATE | IN_ATTRIB) < 0) {
+	if (!log || folder < 0 ||
+	    inotify_add_watch(watch, "/dev", IN_CREATE | IN_ATTRIB) < 0) {
 		perror("node-log");
 		return 2;
 	}

@@ -21,10 +21,12 @@ int main(int argc, char **argv)
 	for (i = 0; i < count; i++) {
 		int fd = open(argv[1], O_RDWR);
 
-		if (fd < 0 || (argc > 3 && ioctl(fd, SYSGENID_SET_WATCHER_TRACKING, 1)))
+		if (fd < 0 ||
+		    (argc > 3 && ioctl(fd, SYSGENID_SET_WATCHER_TRACKING, 1)))
 			break;
 	}
-	printf("ready %d%s%s\n", i, i < count ? " " : "", i < count ? strerrorname_np(errno) : "");
+	printf("ready %d%s%s\n", i, i < count ? " " : "",
+	       i < count ? strerrorname_np(errno) : "");
 	fflush(stdout);
 	pause();
 }

@@ -123,9 +123,12 @@ static uint64_t arrived(int fd)
 	struct sockaddr_storage from;
 	struct iovec part = { unused, sizeof(unused) };
 	struct msghdr m = {
-		.msg_name = &from, .msg_namelen = sizeof(from),
-		.msg_iov = &part, .msg_iovlen = 1,
-		.msg_control = control, .msg_controllen = sizeof(control),
+		.msg_name = &from,
+		.msg_namelen = sizeof(from),
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
 	};
 	struct timespec then = { 0 };
 
@@ -135,7 +138,8 @@ static uint64_t arrived(int fd)
 	    ((struct sockaddr_ll *)&from)->sll_pkttype == PACKET_OUTGOING)
 		return 0;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c)) {
-		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_TIMESTAMPNS)
+		if (c->cmsg_level == SOL_SOCKET &&
+		    c->cmsg_type == SO_TIMESTAMPNS)
 			memcpy(&then, CMSG_DATA(c), sizeof(then));
 	}
 	return now_ns(CLOCK_BOOTTIME) - now_ns(CLOCK_REALTIME) + ns(&then);
@@ -151,7 +155,8 @@ static void watch_all(const char *interface)
 	open_all(fds, interface, NULL);
 	for (int i = 0; i < KINDS; i++) {
 		polled[i] = (struct pollfd){ .fd = fds[i], .events = POLLIN };
-		if (setsockopt(fds[i], SOL_SOCKET, SO_TIMESTAMPNS, &yes, sizeof(yes)))
+		if (setsockopt(fds[i], SOL_SOCKET, SO_TIMESTAMPNS, &yes,
+			       sizeof(yes)))
 			die("SO_TIMESTAMPNS");
 	}
 	while (poll(polled, KINDS, -1) > 0) {

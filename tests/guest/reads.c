@@ -16,11 +16,13 @@ int main(void)
 	struct timespec ts;
 	uint32_t generation;
 
-	if (fd < 0 || read(fd, &generation, sizeof(generation)) != sizeof(generation)) {
+	if (fd < 0 ||
+	    read(fd, &generation, sizeof(generation)) != sizeof(generation)) {
 		perror("/dev/sysgenid");
 		return 1;
 	}
 	clock_gettime(CLOCK_BOOTTIME, &ts);
-	printf("%" PRIu64 "\n", (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec);
+	printf("%" PRIu64 "\n",
+	       (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec);
 	return 0;
 }

@@ -18,7 +18,8 @@ static inline void stop_fair_server(void)
 
 	mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
 	for (cpu = 0; cpu < sysconf(_SC_NPROCESSORS_CONF); cpu++) {
-		snprintf(path, sizeof(path), "/sys/kernel/debug/sched/fair_server/cpu%d/runtime",
+		snprintf(path, sizeof(path),
+			 "/sys/kernel/debug/sched/fair_server/cpu%d/runtime",
 			 cpu);
 		file = open(path, O_WRONLY);
 		if (file < 0)
@@ -40,7 +41,8 @@ static inline void be_realtime(const char *priority)
 
 	stop_fair_server();
 	sleep(1);
-	if (write(file, "-1", 2) != 2 || sched_setscheduler(0, SCHED_FIFO, &param)) {
+	if (write(file, "-1", 2) != 2 ||
+	    sched_setscheduler(0, SCHED_FIFO, &param)) {
 		perror("real-time");
 		exit(2);
 	}

@@ -55,8 +55,9 @@ int main(int argc, char **argv)
 	while (checks < CHECKS_MOST && after_publish < after_most) {
 		bool new = hw_new(&hw);
 		bool counter_old = hw.page->generation == hw.generation;
-		bool changed = wrong_order ? generation_first(view, hw.generation) :
-					     sysgenid_changed(view, hw.generation);
+		bool changed = wrong_order ?
+				       generation_first(view, hw.generation) :
+				       sysgenid_changed(view, hw.generation);
 
 		if (!new) {
 			/* The resume may lie between the two looks. */
@@ -68,7 +69,7 @@ int main(int argc, char **argv)
 		counter_stale += counter_old;
 		after_publish += !counter_old;
 	}
-	printf("checks %lu exact-stale %lu counter-stale %lu changed %lu\n", checks, exact_stale,
-	       counter_stale, early);
+	printf("checks %lu exact-stale %lu counter-stale %lu changed %lu\n",
+	       checks, exact_stale, counter_stale, early);
 	return 0;
 }

@@ -33,13 +33,14 @@
 
 enum { SLOTS = 64, WORKERS = 5 };
 
-static atomic_int slots[SLOTS];		/* descriptors, -1 for none */
+static atomic_int slots[SLOTS]; /* descriptors, -1 for none */
 static atomic_bool over;
-static atomic_bool calm;		/* nobody begins to track: the overseer gets its turn */
+static atomic_bool calm; /* nobody begins to track: the overseer gets its turn */
 static atomic_ulong operations, waits;
-static atomic_uint confirming;		/* the sentinel is about to confirm this one */
+static atomic_uint confirming; /* the sentinel is about to confirm this one */
 
-__attribute__((noreturn, format(printf, 1, 2))) static void wrong(const char *format, ...)
+__attribute__((noreturn, format(printf, 1, 2))) static void
+wrong(const char *format, ...)
 {
 	va_list args;
 
@@ -75,8 +76,10 @@ static void trigger(int fd)
 {
 	unsigned char entropy[16] = "storm";
 	struct sysgenid_trigger_args arg = {
-		.size = sizeof(arg), .expected = current_generation(fd),
-		.entropy = (uintptr_t)entropy, .entropy_len = sizeof(entropy),
+		.size = sizeof(arg),
+		.expected = current_generation(fd),
+		.entropy = (uintptr_t)entropy,
+		.entropy_len = sizeof(entropy),
 	};
 
 	if (ioctl(fd, SYSGENID_TRIGGER, &arg))
@@ -93,11 +96,17 @@ static void one_operation(unsigned int *seed)
 	atomic_int *slot = &slots[rand_r(seed) % SLOTS];
 	struct sysgenid_watcher entries[SLOTS];
 	struct sysgenid_list_args list = {
-		.size = sizeof(list), .entries = (uintptr_t)entries,
-		.entry_size = sizeof(entries[0]), .count = SLOTS, .flags = SYSGENID_LIST_ALL,
+		.size = sizeof(list),
+		.entries = (uintptr_t)entries,
+		.entry_size = sizeof(entries[0]),
+		.count = SLOTS,
+		.flags = SYSGENID_LIST_ALL,
 	};
-	struct sysgenid_wait_args wait = { .size = sizeof(wait), .timeout_ns = rand_r(seed) % 100000 };
-	struct sysgenid_declare_args declare = { .size = sizeof(declare), .flags = 1 };
+	struct sysgenid_wait_args wait = {
+		.size = sizeof(wait), .timeout_ns = rand_r(seed) % 100000
+	};
+	struct sysgenid_declare_args declare = { .size = sizeof(declare),
+						 .flags = 1 };
 	struct sysgenid_get_args answer;
 	struct pollfd p = { .events = POLLIN };
 	int fd = atomic_load(slot);
@@ -128,7 +137,8 @@ static void one_operation(unsigned int *seed)
 	case 8:
 	case 9:
 		if (read(fd, &value, sizeof(value)) == sizeof(value) &&
-		    write(fd, &value, sizeof(value)) < 0 && errno != EINVAL && errno != EBADF)
+		    write(fd, &value, sizeof(value)) < 0 && errno != EINVAL &&
+		    errno != EBADF)
 			wrong("confirm: %s", strerror(errno));
 		break;
 	case 10:
@@ -175,7 +185,7 @@ static void *worker(void *arg)
 	return NULL;
 }
 
-static int sentinel_fd;	/* tracked before anybody else begins */
+static int sentinel_fd; /* tracked before anybody else begins */
 
 /* Confirms every generation that it finds, some time late. */
 static void *sentinel(void *arg)
@@ -207,17 +217,21 @@ static void *overseer(void *unused)
 	(void)unused;
 	while (!atomic_load(&over)) {
 		wait = (struct sysgenid_wait_args){
-			.size = sizeof(wait), .generation = current_generation(fd),
+			.size = sizeof(wait),
+			.generation = current_generation(fd),
 			.timeout_ns = 2000000,
 		};
 		ret = ioctl(fd, SYSGENID_WAIT_GENERATION, &wait);
 		if (!ret) {
 			atomic_fetch_add(&waits, 1);
-			if ((int32_t)(atomic_load(&confirming) - wait.generation) < 0 &&
+			if ((int32_t)(atomic_load(&confirming) -
+				      wait.generation) < 0 &&
 			    !atomic_load(&over))
 				wrong("the wait for generation %u ended, the sentinel is at %u",
-				      wait.generation, atomic_load(&confirming));
-		} else if (errno != ETIME && errno != ESTALE && errno != EINTR) {
+				      wait.generation,
+				      atomic_load(&confirming));
+		} else if (errno != ETIME && errno != ESTALE &&
+			   errno != EINTR) {
 			wrong("wait: %s", strerror(errno));
 		}
 	}
@@ -240,7 +254,8 @@ static void *epoller(void *arg)
 			trigger(trig);
 		if (epoll_ctl(ep, EPOLL_CTL_ADD, fd, &event))
 			wrong("epoll: %s", strerror(errno));
-		if (rand_r(&seed) % 2 && read(fd, &value, sizeof(value)) == sizeof(value) &&
+		if (rand_r(&seed) % 2 &&
+		    read(fd, &value, sizeof(value)) == sizeof(value) &&
 		    write(fd, &value, sizeof(value)) < 0 && errno != EINVAL)
 			wrong("epoller: %s", strerror(errno));
 		trigger(trig);
@@ -271,22 +286,23 @@ static void check_counts(int fd)
 	}
 	get(fd, &all);
 	if (all.watchers != watchers || all.outdated != outdated)
-		wrong("%u watchers, %u outdated; the module counts %u and %u", watchers, outdated,
-		      all.watchers, all.outdated);
+		wrong("%u watchers, %u outdated; the module counts %u and %u",
+		      watchers, outdated, all.watchers, all.outdated);
 	for (i = 0; i < SLOTS; i++)
 		if (slots[i] >= 0)
 			close(slots[i]);
 	get(fd, &all);
 	if (all.watchers || all.outdated)
-		wrong("all are closed; the module counts %u watchers, %u outdated", all.watchers,
-		      all.outdated);
+		wrong("all are closed; the module counts %u watchers, %u outdated",
+		      all.watchers, all.outdated);
 }
 
 int main(int argc, char **argv)
 {
-	static void *(* const runs[])(void *) = { sentinel, overseer, epoller };
+	static void *(*const runs[])(void *) = { sentinel, overseer, epoller };
 	pthread_t threads[WORKERS + 3];
-	uintptr_t seed = argc > 2 ? strtoul(argv[2], NULL, 0) : (uintptr_t)time(NULL);
+	uintptr_t seed = argc > 2 ? strtoul(argv[2], NULL, 0) :
+				    (uintptr_t)time(NULL);
 	int i, count = 0, fd = open_node();
 	uint32_t first;
 
@@ -302,9 +318,11 @@ int main(int argc, char **argv)
 	for (i = 0; i < SLOTS; i++)
 		slots[i] = -1;
 	for (i = 0; i < 3; i++)
-		pthread_create(&threads[count++], NULL, runs[i], (void *)(seed + 100 + (uintptr_t)i));
+		pthread_create(&threads[count++], NULL, runs[i],
+			       (void *)(seed + 100 + (uintptr_t)i));
 	for (i = 0; i < WORKERS; i++)
-		pthread_create(&threads[count++], NULL, worker, (void *)(seed + (uintptr_t)i));
+		pthread_create(&threads[count++], NULL, worker,
+			       (void *)(seed + (uintptr_t)i));
 	for (i = argc > 1 ? 10 * atoi(argv[1]) : 10; i; i--) {
 		pause_us(100000);
 		atomic_store(&calm, i % 2);
@@ -315,7 +333,8 @@ int main(int argc, char **argv)
 	check_counts(fd);
 	if (!atomic_load(&waits))
 		wrong("no wait ever ended: nothing was tested");
-	printf("operations %lu generations %u waits %lu\n", atomic_load(&operations),
-	       current_generation(fd) - first, atomic_load(&waits));
+	printf("operations %lu generations %u waits %lu\n",
+	       atomic_load(&operations), current_generation(fd) - first,
+	       atomic_load(&waits));
 	return 0;
 }

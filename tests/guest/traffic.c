@@ -27,8 +27,10 @@ static void trigger(int fd, uint32_t expected)
 {
 	unsigned char entropy[16] = "traffic";
 	struct sysgenid_trigger_args arg = {
-		.size = sizeof(arg), .expected = expected,
-		.entropy = (uintptr_t)entropy, .entropy_len = sizeof(entropy),
+		.size = sizeof(arg),
+		.expected = expected,
+		.entropy = (uintptr_t)entropy,
+		.entropy_len = sizeof(entropy),
 	};
 
 	ioctl(fd, SYSGENID_TRIGGER, &arg);
@@ -39,10 +41,14 @@ static void use(int fd)
 	struct sysgenid_get_args get = { .size = sizeof(get) };
 	struct sysgenid_watcher entries[4];
 	struct sysgenid_list_args list = {
-		.size = sizeof(list), .entries = (uintptr_t)entries,
-		.entry_size = sizeof(entries[0]), .count = 4, .flags = SYSGENID_LIST_ALL,
+		.size = sizeof(list),
+		.entries = (uintptr_t)entries,
+		.entry_size = sizeof(entries[0]),
+		.count = 4,
+		.flags = SYSGENID_LIST_ALL,
 	};
-	struct sysgenid_wait_args wait = { .size = sizeof(wait), .timeout_ns = 100000 };
+	struct sysgenid_wait_args wait = { .size = sizeof(wait),
+					   .timeout_ns = 100000 };
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	volatile uint32_t *page;
 	uint32_t value;
@@ -79,7 +85,8 @@ static void *user(void *seed)
 				fflush(stdout);
 			}
 		}
-		nanosleep(&(struct timespec){ 0, rand_r(&state) % 4000000 }, NULL);
+		nanosleep(&(struct timespec){ 0, rand_r(&state) % 4000000 },
+			  NULL);
 	}
 	return NULL;
 }

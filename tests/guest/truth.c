@@ -31,12 +31,14 @@ static bool call_read(void)
 {
 	uint32_t value;
 
-	return read(fd, &value, sizeof(value)) != sizeof(value) || value == hw.generation;
+	return read(fd, &value, sizeof(value)) != sizeof(value) ||
+	       value == hw.generation;
 }
 
 static bool call_write(void)
 {
-	return write(fd, &hw.generation, sizeof(hw.generation)) == sizeof(hw.generation);
+	return write(fd, &hw.generation, sizeof(hw.generation)) ==
+	       sizeof(hw.generation);
 }
 
 static bool call_poll(void)
@@ -65,14 +67,16 @@ static bool call_get(void)
 
 static bool call_confirm(void)
 {
-	struct sysgenid_confirm_args confirm = { .size = sizeof(confirm), .generation = hw.generation };
+	struct sysgenid_confirm_args confirm = { .size = sizeof(confirm),
+						 .generation = hw.generation };
 
 	return !ioctl(fd, SYSGENID_CONFIRM, &confirm);
 }
 
 static bool call_wait_generation(void)
 {
-	struct sysgenid_wait_args wait = { .size = sizeof(wait), .generation = hw.generation };
+	struct sysgenid_wait_args wait = { .size = sizeof(wait),
+					   .generation = hw.generation };
 
 	return !ioctl(fd, SYSGENID_WAIT_GENERATION, &wait) || errno != ESTALE;
 }
@@ -86,11 +90,14 @@ static bool call_list(void)
 {
 	struct sysgenid_watcher entry;
 	struct sysgenid_list_args list = {
-		.size = sizeof(list), .entries = (uintptr_t)&entry, .entry_size = sizeof(entry),
+		.size = sizeof(list),
+		.entries = (uintptr_t)&entry,
+		.entry_size = sizeof(entry),
 		.count = 1,
 	};
 
-	return ioctl(fd, SYSGENID_LIST_WATCHERS, &list) || list.generation == hw.generation;
+	return ioctl(fd, SYSGENID_LIST_WATCHERS, &list) ||
+	       list.generation == hw.generation;
 }
 
 static bool call_track(void)
@@ -162,7 +169,8 @@ int main(int argc, char **argv)
 	if (argc > 3)
 		be_realtime(argv[3]);
 	while (after < CALLS_AFTER) {
-		bool new = hw_new(&hw), old_page = hw.page->generation == hw.generation;
+		bool new = hw_new(&hw),
+		     old_page = hw.page->generation == hw.generation;
 		bool was_stale = call();
 
 		if (!new)

@@ -27,7 +27,8 @@ int main(void)
 	v.recorded_id = id;
 	if (sysgenid_changed(&v, 7) || !sysgenid_changed(&v, 8))
 		return 1;
-	if (sysgenid_open(&g, ~SYSGENID_OPEN_SOFT) != -22 || sysgenid_read(NULL, &word) != -22)
+	if (sysgenid_open(&g, ~SYSGENID_OPEN_SOFT) != -22 ||
+	    sysgenid_read(NULL, &word) != -22)
 		return 1;
 	puts("works");
 	return 0;

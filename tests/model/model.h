@@ -8,15 +8,19 @@
  * M(x): is this run's mutation x? At most one is defined, as a macro with the value 1.
  */
 #define PROPERTY(name, ...) assert(name || (__VA_ARGS__))
-#define WHEN(a, b) (!(a) || (b))
+#define WHEN(a, b)	    (!(a) || (b))
 
 /* sysgenid.lock, a spinlock. */
 bit lock;
 
 #ifdef DROP_LOCK
-#define LOCK() skip
+#define LOCK()	 skip
 #define UNLOCK() skip
 #else
-#define LOCK() atomic { lock == 0 -> lock = 1 }
+#define LOCK()                      \
+	atomic                      \
+	{                           \
+		lock == 0->lock = 1 \
+	}
 #define UNLOCK() lock = 0
 #endif

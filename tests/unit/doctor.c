@@ -50,7 +50,7 @@ static void check_unit(const char *shown, enum access expected)
 	fclose(f);
 }
 
-#define UNIT "Id=a.service\nPrivateDevices=no\n"
+#define UNIT	"Id=a.service\nPrivateDevices=no\n"
 #define PRIVATE "Id=a.service\nPrivateDevices=yes\n"
 
 START_TEST(confinement)
@@ -118,33 +118,100 @@ START_TEST(words)
 END_TEST
 
 /* The name "Dkms" and the number 0x1234, as a signature and a certificate have them. */
-#define ISSUER 0x30, 15, 0x31, 13, 0x30, 11, 6, 3, 0x55, 4, 3, 12, 4, 'D', 'k', 'm', 's'
+#define ISSUER                                                                \
+	0x30, 15, 0x31, 13, 0x30, 11, 6, 3, 0x55, 4, 3, 12, 4, 'D', 'k', 'm', \
+		's'
 #define SERIAL 2, 2, 0x12, 0x34
-#define KEY_ID 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 0xff
+#define KEY_ID \
+	0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 0xff
 #define MARK "~Module signature appended~\n"
 
 static const unsigned char certificate[] = {
-	0x30, 59, 0x30, 57, 0xa0, 3, 2, 1, 2, SERIAL, 0x30, 0, ISSUER,
+	0x30,
+	59,
+	0x30,
+	57,
+	0xa0,
+	3,
+	2,
+	1,
+	2,
+	SERIAL,
+	0x30,
+	0,
+	ISSUER,
 	/* Extension: the subject's key identifier. */
-	6, 3, 0x55, 0x1d, 0x0e, 4, 22, 4, 20, KEY_ID,
+	6,
+	3,
+	0x55,
+	0x1d,
+	0x0e,
+	4,
+	22,
+	4,
+	20,
+	KEY_ID,
 };
 static const unsigned char no_extension[] = {
 	0x30, 30, 0x30, 28, 0xa0, 3, 2, 1, 2, SERIAL, 0x30, 0, ISSUER,
 };
 static const unsigned char by_issuer[] = {
-	0x7f, 'E', 'L', 'F', 0x30, 44, 6, 1, 0, 0xa0, 39, 0x30, 37, 2, 1, 1,
-	0x31, 0, 0x30, 0, 0x31, 28, 0x30, 26, 2, 1, 1, 0x30, 21, ISSUER, SERIAL,
+	0x7f,
+	'E',
+	'L',
+	'F',
+	0x30,
+	44,
+	6,
+	1,
+	0,
+	0xa0,
+	39,
+	0x30,
+	37,
+	2,
+	1,
+	1,
+	0x31,
+	0,
+	0x30,
+	0,
+	0x31,
+	28,
+	0x30,
+	26,
+	2,
+	1,
+	1,
+	0x30,
+	21,
+	ISSUER,
+	SERIAL,
 	/* struct module_signature, to be followed by the mark */
-	0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 46,
+	0,
+	0,
+	2,
+	0,
+	0,
+	0,
+	0,
+	0,
+	0,
+	0,
+	0,
+	46,
 };
 static const unsigned char by_key_id[] = {
-	0x7f, 'E', 'L', 'F', 0x30, 43, 6, 1, 0, 0xa0, 38, 0x30, 36, 2, 1, 1,
-	0x31, 0, 0x30, 0, 0x31, 27, 0x30, 25, 2, 1, 1, 0x80, 20, KEY_ID,
-	0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 45,
+	0x7f, 'E', 'L', 'F', 0x30, 43,	 6,  1,	     0,	 0xa0, 38,
+	0x30, 36,  2,	1,   1,	   0x31, 0,  0x30,   0,	 0x31, 27,
+	0x30, 25,  2,	1,   1,	   0x80, 20, KEY_ID, 0,	 0,    2,
+	0,    0,   0,	0,   0,	   0,	 0,  0,	     45,
 };
 
 /* The same, but the name is that of an organization. */
-#define COMPANY 0x30, 15, 0x31, 13, 0x30, 11, 6, 3, 0x55, 4, 10, 12, 4, 'C', 0x1b, 'r', 'p'
+#define COMPANY                                                            \
+	0x30, 15, 0x31, 13, 0x30, 11, 6, 3, 0x55, 4, 10, 12, 4, 'C', 0x1b, \
+		'r', 'p'
 static const unsigned char of_company[] = {
 	0x30, 30, 0x30, 28, 0xa0, 3, 2, 1, 2, SERIAL, 0x30, 0, COMPANY,
 };
@@ -194,18 +261,21 @@ static bool is_listed(const char *keys, const struct key_id *id)
 	return is;
 }
 
-#define KEYS \
-	"0b96787a I------  1 perm 1f010000  0  0 asymmetri "
+#define KEYS "0b96787a I------  1 perm 1f010000  0  0 asymmetri "
 
 START_TEST(signers)
 {
 	static const char hex_id[] = "000102030405060708090a0b0c0d0e0f101112ff";
 	struct key_id signer, other, c;
 
-	ck_assert_int_eq(module_with(by_issuer, sizeof(by_issuer), MARK, &signer), SOMEBODY);
+	ck_assert_int_eq(module_with(by_issuer, sizeof(by_issuer), MARK,
+				     &signer),
+			 SOMEBODY);
 	ck_assert_str_eq(signer.name, "Dkms");
 	ck_assert_str_eq(signer.key, "");
-	ck_assert_int_eq(module_with(by_key_id, sizeof(by_key_id), MARK, &other), SOMEBODY);
+	ck_assert_int_eq(module_with(by_key_id, sizeof(by_key_id), MARK,
+				     &other),
+			 SOMEBODY);
 	ck_assert_str_eq(other.key, hex_id);
 	ck_assert(certificate_in(certificate, sizeof(certificate), &c));
 	ck_assert_str_eq(c.name, "Dkms");
@@ -230,14 +300,19 @@ START_TEST(no_signer)
 	struct key_id id;
 	size_t len = sizeof(by_issuer);
 
-	ck_assert_int_eq(module_with(by_issuer, len, "~Module signature?\n", &id), NOBODY);
-	ck_assert_int_eq(module_with((const unsigned char *)"\37\213", 2, MARK MARK, &id), UNKNOWN);
+	ck_assert_int_eq(module_with(by_issuer, len, "~Module signature?\n",
+				     &id),
+			 NOBODY);
+	ck_assert_int_eq(module_with((const unsigned char *)"\37\213", 2,
+				     MARK MARK, &id),
+			 UNKNOWN);
 	ck_assert_int_eq(module_with(by_issuer, 0, "", &id), UNKNOWN);
 	/* Whatever is cut off or broken, nothing is read beyond it. */
 	for (size_t i = 0; i < len; i++) {
 		unsigned char broken[sizeof(by_issuer)];
 
-		ck_assert_int_ne(module_with(by_issuer, i, MARK, &id), SOMEBODY);
+		ck_assert_int_ne(module_with(by_issuer, i, MARK, &id),
+				 SOMEBODY);
 		ck_assert_int_ne(module_with(by_issuer, i, "", &id), SOMEBODY);
 		memcpy(broken, by_issuer, len);
 		for (int bit = 0; bit < 8; bit++) {
@@ -259,13 +334,18 @@ START_TEST(trusted_keys)
 	struct key_id by_nothing = { .name = "" };
 
 	ck_assert(is_listed(KEYS "Dkms: 00ff: X509.rsa 00ff []\n", &by_key));
-	ck_assert(is_listed("x\n" KEYS "An owner: Dkms: 00ff: X509.rsa 00ff []\n", &by_key));
+	ck_assert(is_listed("x\n" KEYS
+			    "An owner: Dkms: 00ff: X509.rsa 00ff []\n",
+			    &by_key));
 	ck_assert(!is_listed(KEYS "Dkms: 10ff: X509.rsa 10ff []\n", &by_key));
 	ck_assert(is_listed(KEYS "Dkms: 10ff: X509.rsa 10ff []\n", &by_name));
-	ck_assert(is_listed(KEYS "An owner: Dkms: 10ff: X509.rsa 10ff []\n", &by_name));
-	ck_assert(!is_listed(KEYS "My Dkm: 00ff: X509.rsa 00ff []\n", &by_name));
+	ck_assert(is_listed(KEYS "An owner: Dkms: 10ff: X509.rsa 10ff []\n",
+			    &by_name));
+	ck_assert(
+		!is_listed(KEYS "My Dkm: 00ff: X509.rsa 00ff []\n", &by_name));
 	ck_assert(!is_listed(KEYS ": 00ff: X509.rsa 00ff []\n", &by_nothing));
-	ck_assert(!is_listed("02ac11 I 2 perm 0 0 0 blacklist Dkms: 00ff: \n", &by_key));
+	ck_assert(!is_listed("02ac11 I 2 perm 0 0 0 blacklist Dkms: 00ff: \n",
+			     &by_key));
 }
 END_TEST
 

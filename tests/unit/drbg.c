@@ -107,7 +107,8 @@ static unsigned int counter(void *d)
 			OSSL_FUNC_RAND_GET_CTX_PARAMS);
 	unsigned int value = 0;
 	OSSL_PARAM params[] = {
-		OSSL_PARAM_construct_uint(OSSL_DRBG_PARAM_RESEED_COUNTER, &value),
+		OSSL_PARAM_construct_uint(OSSL_DRBG_PARAM_RESEED_COUNTER,
+					  &value),
 		OSSL_PARAM_construct_end(),
 	};
 
@@ -134,7 +135,7 @@ static void *new_drbg(void)
 						 0),
 		OSSL_PARAM_construct_end(),
 	};
-	void *d = new(&provider, NULL, NULL);
+	void *d = new (&provider, NULL, NULL);
 
 	ck_assert_ptr_nonnull(d);
 	ck_assert_int_eq(instantiate(d, 0, 0, NULL, 0, params), 1);
@@ -144,8 +145,7 @@ static void *new_drbg(void)
 static void draw(void *d, unsigned char *bytes, size_t len)
 {
 	OSSL_FUNC_rand_generate_fn *generate =
-		(OSSL_FUNC_rand_generate_fn *)function(
-			OSSL_FUNC_RAND_GENERATE);
+		(OSSL_FUNC_rand_generate_fn *)function(OSSL_FUNC_RAND_GENERATE);
 
 	ck_assert_int_eq(generate(d, bytes, len, 0, 0, NULL, 0), 1);
 }
@@ -161,7 +161,8 @@ static void setup(void)
 	device.exact = true;
 	device.generation = 5;
 	provider.libctx = OSSL_LIB_CTX_new();
-	provider.stock_provider = OSSL_PROVIDER_load(provider.libctx, "default");
+	provider.stock_provider =
+		OSSL_PROVIDER_load(provider.libctx, "default");
 	ck_assert(stock_find(&provider.stock, provider.stock_provider));
 }
 

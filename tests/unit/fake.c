@@ -18,7 +18,7 @@
 
 #include "fake.h"
 
-#define PAGE 4096
+#define PAGE   4096
 #define MAX_FD 64
 
 /* The linker makes these names. */
@@ -229,8 +229,8 @@ int __wrap_open(const char *path, int flags, ...)
 		return open_fake(true, flags);
 	if (fake.on && !strncmp(path, "/dev/sysgenid", 13))
 		return open_fake(path[13] == '-', flags);
-	if (fake.on && (!strcmp(path, FAKE_FOLDER) ||
-			!strcmp(path, SYSGENID_SOFT_FOLDER)))
+	if (fake.on &&
+	    (!strcmp(path, FAKE_FOLDER) || !strcmp(path, SYSGENID_SOFT_FOLDER)))
 		return open_soft(FAKE_OPEN, &fake.folder, flags);
 	if (flags & O_CREAT) {
 		va_start(args, flags);
@@ -390,7 +390,8 @@ static int do_list(struct sysgenid_list_args *list)
 	return 0;
 }
 
-static int do_trigger(struct open_file *f, struct sysgenid_trigger_args *trigger)
+static int do_trigger(struct open_file *f,
+		      struct sysgenid_trigger_args *trigger)
 {
 	if (fake.capable_errno)
 		return error(fake.capable_errno);
@@ -419,7 +420,8 @@ static int do_track(struct open_file *f, uintptr_t on)
 	return 0;
 }
 
-static int do_declare(struct open_file *f, const struct sysgenid_declare_args *d)
+static int do_declare(struct open_file *f,
+		      const struct sysgenid_declare_args *d)
 {
 	if (d->flags & ~(uint32_t)SYSGENID_DECLARE_UNKNOWN)
 		return error(EINVAL);
@@ -464,9 +466,9 @@ int __wrap_ioctl(int fd, unsigned long command, ...)
 	case SYSGENID_DECLARE:
 		return do_declare(f, arg);
 	case SYSGENID_CONFIRM:
-		return do_confirm(f,
-				  ((struct sysgenid_confirm_args *)arg)->generation,
-				  ESTALE);
+		return do_confirm(
+			f, ((struct sysgenid_confirm_args *)arg)->generation,
+			ESTALE);
 	default:
 		return error(EINVAL);
 	}

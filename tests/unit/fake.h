@@ -13,10 +13,10 @@
 
 #include <sysgenid.h>
 
-#define FAKE_PATH	"/fake/sysgenid"
-#define FAKE_HW_PATH	"/fake/sysgenid-hw"
-#define FAKE_HW_OFFSET	72
-#define FAKE_FOLDER	"/fake/run"
+#define FAKE_PATH      "/fake/sysgenid"
+#define FAKE_HW_PATH   "/fake/sysgenid-hw"
+#define FAKE_HW_OFFSET 72
+#define FAKE_FOLDER    "/fake/run"
 
 enum fake_call {
 	FAKE_OPEN,
@@ -36,15 +36,15 @@ struct fake {
 	/* What the kernel is like. */
 	bool on;
 	bool old_driver;
-	bool stranger;		/* answers ioctl(2) with stranger_errno */
+	bool stranger; /* answers ioctl(2) with stranger_errno */
 	int stranger_errno;
-	int open_errno;		/* of any open of the node */
-	int open_rw_errno;	/* of an open for writing */
+	int open_errno;	   /* of any open of the node */
+	int open_rw_errno; /* of an open for writing */
 	int hw_open_errno;
 	bool not_char_device;
-	int ioctl_positive;	/* what a broken driver might return */
-	int capable_errno;	/* of a trigger */
-	uint32_t watchers;	/* of others, in lists and counts */
+	int ioctl_positive; /* what a broken driver might return */
+	int capable_errno;  /* of a trigger */
+	uint32_t watchers;  /* of others, in lists and counts */
 	uint32_t outdated;
 
 	/* The page file and its folder: an open gives the errno, if any. */
@@ -66,7 +66,7 @@ struct fake {
 	struct sysgenid_get_args about;
 	unsigned char entropy[SYSGENID_ENTROPY_MAX];
 	uint32_t entropy_len;
-	struct sysgenid_wait_args waited;	/* as it came in */
+	struct sysgenid_wait_args waited; /* as it came in */
 	struct sysgenid_declare_args declared;
 
 	/* Called before each call, when the call would otherwise be done. */

@@ -18,8 +18,8 @@ static bool lists(const char *what)
 {
 	char command[256];
 
-	snprintf(command, sizeof(command),
-		 "nft list ruleset | grep -q '%s'", what);
+	snprintf(command, sizeof(command), "nft list ruleset | grep -q '%s'",
+		 what);
 	return system(command) == 0;
 }
 
@@ -51,7 +51,8 @@ START_TEST(closes_and_opens)
 	struct gate *gate = gate_new(&config);
 
 	ck_assert(gate_set(gate, &s));
-	for (const char *const *hook = (const char *[]){ "input", "output", "forward", NULL };
+	for (const char *const *hook =
+		     (const char *[]){ "input", "output", "forward", NULL };
 	     *hook; hook++) {
 		char rule[64];
 

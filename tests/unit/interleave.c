@@ -20,7 +20,7 @@
 #include <sysgenid.h>
 
 #define TRAP_FLAG 0x100
-#define STORES 3
+#define STORES	  3
 /* Steps of the check with its call and return, in the slowest build. */
 #define MAX_STEPS 64
 
@@ -75,11 +75,13 @@ static bool (*volatile stepped_check)(const struct sysgenid_view *v,
 static inline __attribute__((always_inline)) void trap(bool on)
 {
 	if (on)
-		__asm__ volatile("pushfq; orq %0, (%%rsp); popfq"
-				 :: "i"(TRAP_FLAG) : "memory", "cc");
+		__asm__ volatile(
+			"pushfq; orq %0, (%%rsp); popfq" ::"i"(TRAP_FLAG)
+			: "memory", "cc");
 	else
-		__asm__ volatile("pushfq; andq %0, (%%rsp); popfq"
-				 :: "i"(~TRAP_FLAG) : "memory", "cc");
+		__asm__ volatile(
+			"pushfq; andq %0, (%%rsp); popfq" ::"i"(~TRAP_FLAG)
+			: "memory", "cc");
 }
 
 static bool run(void)
@@ -129,7 +131,8 @@ static int misses(const int *stores, int limit, int *runs)
 
 int main(void)
 {
-	static const int right[] = { 0, 1, 2 }, other_half_first[] = { 0, 2, 1 };
+	static const int right[] = { 0, 1, 2 },
+			 other_half_first[] = { 0, 2, 1 };
 	static const int record_first[] = { 1, 2, 0 };
 	struct sigaction action = {
 		.sa_sigaction = on_step,

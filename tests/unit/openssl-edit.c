@@ -63,7 +63,8 @@ START_TEST(in_and_out)
 	ck_assert_str_eq(NCONF_get_string(conf, section, "random"),
 			 "SYSGENID-DRBG");
 	providers = NCONF_get_string(conf, init, "providers");
-	for (const char *const *name = (const char *[]){ "default", "sysgenid", NULL };
+	for (const char *const *name =
+		     (const char *[]){ "default", "sysgenid", NULL };
 	     *name; name++) {
 		section = NCONF_get_string(conf, providers, *name);
 		ck_assert_str_eq(NCONF_get_string(conf, section, "activate"),
@@ -83,7 +84,8 @@ static const struct bad {
 } bad[] = {
 	{ "openssl_conf = init\n[init]\nrandom = r\n[r]\nrandom = HASH-DRBG\n",
 	  "HASH-DRBG" },
-	{ "openssl_conf = init\n[init]\nproviders = p\n[p]\nfips = f\n", "fips" },
+	{ "openssl_conf = init\n[init]\nproviders = p\n[p]\nfips = f\n",
+	  "fips" },
 	{ "openssl_conf = init\n[init]\nproviders = p\n[p]\ndefault = d\n[d]\nactivate = 0\n",
 	  "activate = 0" },
 	{ "a line that is none\n", "line 1" },

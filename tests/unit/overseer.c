@@ -57,22 +57,21 @@ START_TEST(every_key)
 {
 	struct config c;
 
-	ck_assert(read_text(&c,
-			    "# a comment\n"
-			    "[overseer]\n"
-			    "gate = nftables\n"
-			    "except-interfaces = eth1, eth2.100\n"
-			    "except-marks = 7 0xffffffff\n"
-			    "except-ports = 22/tcp 68/udp\n"
-			    "except-ports = 443/tcp\n"
-			    "hook-timeout = 1\n"
-			    "watcher-timeout = 3600\n"
-			    "kill-timeout = 2\n"
-			    "laggards = kill\n"
-			    "destroy-connections = no\n"
-			    "freeze = a.service b@1.service\n"
-			    "announce = vsock:2:1234\n"
-			    "publisher = vmclock\n"));
+	ck_assert(read_text(&c, "# a comment\n"
+				"[overseer]\n"
+				"gate = nftables\n"
+				"except-interfaces = eth1, eth2.100\n"
+				"except-marks = 7 0xffffffff\n"
+				"except-ports = 22/tcp 68/udp\n"
+				"except-ports = 443/tcp\n"
+				"hook-timeout = 1\n"
+				"watcher-timeout = 3600\n"
+				"kill-timeout = 2\n"
+				"laggards = kill\n"
+				"destroy-connections = no\n"
+				"freeze = a.service b@1.service\n"
+				"announce = vsock:2:1234\n"
+				"publisher = vmclock\n"));
 	ck_assert_int_eq(c.publisher, PUBLISHER_VMCLOCK);
 	ck_assert_int_eq(c.gate, GATE_NFTABLES);
 	ck_assert_uint_eq(c.except_interfaces.count, 2);
@@ -99,7 +98,8 @@ static const struct bad {
 	{ "[other]\ngate = none\n", 2, "not in the section" },
 	{ "[overseer]\nnonsense\n", 2, "key = value" },
 	{ "[overseer]\n\ngate = open\n", 3, "none or nftables" },
-	{ "[overseer]\nexcept-interfaces = an-interface-name-too-long\n", 2, "15" },
+	{ "[overseer]\nexcept-interfaces = an-interface-name-too-long\n", 2,
+	  "15" },
 	{ "[overseer]\nexcept-interfaces = eth0\"\n", 2, "letters" },
 	{ "[overseer]\nexcept-marks = 0\n", 2, "mark" },
 	{ "[overseer]\nexcept-marks = 0x100000000\n", 2, "mark" },
@@ -149,7 +149,8 @@ START_TEST(open_only_when_ready)
 		char *text = rules("[overseer]\n", (enum state)state, false);
 
 		ck_assert_int_eq(!strstr(text, "policy drop"), state == READY);
-		ck_assert_ptr_nonnull(strstr(text, state_name((enum state)state)));
+		ck_assert_ptr_nonnull(
+			strstr(text, state_name((enum state)state)));
 		free(text);
 	}
 }
@@ -169,7 +170,8 @@ START_TEST(situation_is_read_back)
 		free(text);
 	}
 	ck_assert(!rules_situation("table inet sysgenid {\n}\n", &s));
-	ck_assert(!rules_situation("chain state-lost {\n}\nchain generation-1 {", &s));
+	ck_assert(!rules_situation(
+		"chain state-lost {\n}\nchain generation-1 {", &s));
 }
 END_TEST
 
@@ -180,10 +182,14 @@ START_TEST(exceptions)
 			   HELD, false);
 
 	ck_assert_ptr_nonnull(strstr(text, "oifname \"eth7\" accept"));
-	ck_assert_ptr_nonnull(strstr(text, "meta l4proto udp th dport 68 accept"));
-	ck_assert_ptr_nonnull(strstr(text, "meta l4proto udp th sport 68 accept"));
-	ck_assert_ptr_nonnull(strstr(text, "meta mark 9 ct mark set meta mark accept"));
-	ck_assert_ptr_nonnull(strstr(text, "iifname \"eth7\" oifname { \"eth7\" } accept"));
+	ck_assert_ptr_nonnull(
+		strstr(text, "meta l4proto udp th dport 68 accept"));
+	ck_assert_ptr_nonnull(
+		strstr(text, "meta l4proto udp th sport 68 accept"));
+	ck_assert_ptr_nonnull(
+		strstr(text, "meta mark 9 ct mark set meta mark accept"));
+	ck_assert_ptr_nonnull(
+		strstr(text, "iifname \"eth7\" oifname { \"eth7\" } accept"));
 	ck_assert_ptr_null(strstr(text, "device \"lo\""));
 	free(text);
 }
@@ -198,7 +204,8 @@ START_TEST(what_is_open_is_noticed)
 
 	ck_assert(rules_close_all(&c, text, text));
 	/* A machine has at least one interface besides loopback, or there is nothing to close. */
-	ck_assert_int_eq(rules_close_all(&c, text, ""), !strstr(text, "chain ingress-"));
+	ck_assert_int_eq(rules_close_all(&c, text, ""),
+			 !strstr(text, "chain ingress-"));
 	for (size_t i = 0; i < 3; i++) {
 		snprintf(hook, sizeof(hook), "hook %s", hooks[i]);
 		at = strstr(strstr(text, hook), "drop");
@@ -214,7 +221,10 @@ START_TEST(tables_are_removed_under_their_flags)
 {
 	char *text = rules("[overseer]\n", HELD, true);
 
-	ck_assert_ptr_eq(text, strstr(text, "add table inet sysgenid {\nflags owner, persist;\n}\ndelete table inet sysgenid\n"));
+	ck_assert_ptr_eq(
+		text,
+		strstr(text,
+		       "add table inet sysgenid {\nflags owner, persist;\n}\ndelete table inet sysgenid\n"));
 	free(text);
 }
 END_TEST

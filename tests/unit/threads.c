@@ -15,7 +15,7 @@
 #include "../../tools/page.h"
 
 #define GENERATIONS 500000
-#define CHECKERS 3
+#define CHECKERS    3
 
 static struct sysgenid *g;
 static struct page_file file;

@@ -121,8 +121,8 @@ START_TEST(never_half_a_counter)
 
 	put64(0x68, 7ull << 32 | 7);
 	ck_assert_int_eq(vmclock_open(&v, path), 0);
-	ck_assert_int_eq(pthread_create(&writer, NULL, write_all_the_time, NULL),
-			 0);
+	ck_assert_int_eq(
+		pthread_create(&writer, NULL, write_all_the_time, NULL), 0);
 	for (int i = 0; i < 20000; i++) {
 		int r = vmclock_look(&v, copy);
 

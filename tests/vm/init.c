@@ -74,10 +74,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CONTROL		"/dev/ttyS1"
-#define MAX_LINE	(64 << 10)
-#define MAX_WORDS	256
-#define MAX_OUTPUT	(8 << 20)
+#define CONTROL	   "/dev/ttyS1"
+#define MAX_LINE   (64 << 10)
+#define MAX_WORDS  256
+#define MAX_OUTPUT (8 << 20)
 
 struct buffer {
 	char *data;
@@ -151,10 +151,12 @@ static void write_all(int fd, const void *data, size_t len)
 	}
 }
 
-static void reply(const struct request *r, const char *status, long code, const void *body, size_t len)
+static void reply(const struct request *r, const char *status, long code,
+		  const void *body, size_t len)
 {
 	char head[96];
-	int n = snprintf(head, sizeof(head), "<%lu %s %ld %zu\n", r->seq, status, code, len);
+	int n = snprintf(head, sizeof(head), "<%lu %s %ld %zu\n", r->seq,
+			 status, code, len);
 
 	write_all(control, head, n);
 	if (len)
@@ -162,7 +164,8 @@ static void reply(const struct request *r, const char *status, long code, const 
 	write_all(control, "\n", 1);
 }
 
-static void reply_ok(const struct request *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void reply_ok(const struct request *r, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 static void reply_ok(const struct request *r, const char *format, ...)
 {
 	char text[256];
@@ -183,7 +186,8 @@ static void reply_result(const struct request *r, long result)
 		reply(r, "ok", 0, NULL, 0);
 }
 
-static void reply_ended(const struct request *r, int status, const struct buffer *out)
+static void reply_ended(const struct request *r, int status,
+			const struct buffer *out)
 {
 	if (WIFSIGNALED(status))
 		reply(r, "signal", WTERMSIG(status), out->data, out->len);
@@ -269,7 +273,8 @@ static bool parse_id(const char *text, long *value)
 	return !*end && *value >= 0;
 }
 
-static bool parse_ids(const char *uid_text, const char *gid_text, long *uid, long *gid)
+static bool parse_ids(const char *uid_text, const char *gid_text, long *uid,
+		      long *gid)
 {
 	*uid = -1;
 	*gid = -1;
@@ -310,7 +315,8 @@ static void do_run(const struct request *r)
 	long uid, gid;
 	pid_t pid;
 
-	if (!parse_ids(r->argv[2], r->argv[3], &uid, &gid) || pipe2(ends, O_CLOEXEC)) {
+	if (!parse_ids(r->argv[2], r->argv[3], &uid, &gid) ||
+	    pipe2(ends, O_CLOEXEC)) {
 		reply_result(r, -1);
 		return;
 	}
@@ -436,7 +442,8 @@ static void do_insmod(const struct request *r)
 {
 	int fd = open(r->argv[1], O_RDONLY | O_CLOEXEC);
 
-	reply_result(r, fd < 0 ? -1 : syscall(SYS_finit_module, fd, r->argv[2], 0));
+	reply_result(r, fd < 0 ? -1 :
+				 syscall(SYS_finit_module, fd, r->argv[2], 0));
 	if (fd >= 0)
 		close(fd);
 }
@@ -457,8 +464,11 @@ static void do_credit(const struct request *r)
 	unsigned char byte;
 	long result = -1;
 
-	for (; isxdigit(hex[0]) && isxdigit(hex[1]) && pool.head.buf_size < (int)sizeof(pool.bytes); hex += 2)
-		((unsigned char *)pool.head.buf)[pool.head.buf_size++] = unhex(hex[0]) << 4 | unhex(hex[1]);
+	for (; isxdigit(hex[0]) && isxdigit(hex[1]) &&
+	       pool.head.buf_size < (int)sizeof(pool.bytes);
+	     hex += 2)
+		((unsigned char *)pool.head.buf)[pool.head.buf_size++] =
+			unhex(hex[0]) << 4 | unhex(hex[1]);
 	pool.head.entropy_count = pool.head.buf_size * 8;
 	if (fd >= 0)
 		result = ioctl(fd, RNDADDENTROPY, &pool.head);
@@ -539,8 +549,9 @@ static void do_stat(const struct request *r)
 	if (stat(r->argv[1], &s))
 		reply_result(r, -1);
 	else
-		reply_ok(r, "%o %u %u %u %u %lld", s.st_mode, s.st_uid, s.st_gid,
-			 major(s.st_rdev), minor(s.st_rdev), (long long)s.st_size);
+		reply_ok(r, "%o %u %u %u %u %lld", s.st_mode, s.st_uid,
+			 s.st_gid, major(s.st_rdev), minor(s.st_rdev),
+			 (long long)s.st_size);
 }
 
 static void do_dmesg(const struct request *r)
@@ -585,7 +596,8 @@ static void serve(const struct request *r)
 	else if (!strcmp(what, "insmod") && args == 2)
 		do_insmod(r);
 	else if (!strcmp(what, "rmmod") && args == 1)
-		reply_result(r, syscall(SYS_delete_module, r->argv[1], O_NONBLOCK));
+		reply_result(r, syscall(SYS_delete_module, r->argv[1],
+					O_NONBLOCK));
 	else if (!strcmp(what, "credit") && args == 1)
 		do_credit(r);
 	else if (!strcmp(what, "random") && args == 1)
@@ -631,7 +643,8 @@ static bool parse(char *line, struct request *r)
 	char *rest, *word;
 	int used = 0;
 
-	if (sscanf(line, ">%lu %lu %n", &r->seq, &len, &used) < 2 || !used || strlen(line + used) != len)
+	if (sscanf(line, ">%lu %lu %n", &r->seq, &len, &used) < 2 || !used ||
+	    strlen(line + used) != len)
 		return false;
 	rest = line + used;
 	r->argc = 0;

@@ -54,25 +54,25 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-#define SYSGENID_DEVICE		"/dev/sysgenid"
-#define SYSGENID_HW_DEVICE	"/dev/sysgenid-hw"
+#define SYSGENID_DEVICE	   "/dev/sysgenid"
+#define SYSGENID_HW_DEVICE "/dev/sysgenid-hw"
 
 /*
  * Sources: where a new generation came from; (1 << source) in masks. Software is
  * live where the module was told to do with triggers alone (software=1); beside
  * a hardware source triggers work too.
  */
-#define SYSGENID_SOURCE_NONE		0	/* none since the module was loaded */
-#define SYSGENID_SOURCE_VMGENID		1	/* ACPI VM generation id */
-#define SYSGENID_SOURCE_VMFORK		2	/* the kernel's vmfork notifier alone */
-#define SYSGENID_SOURCE_SOFTWARE	3	/* a trigger */
+#define SYSGENID_SOURCE_NONE	 0 /* none since the module was loaded */
+#define SYSGENID_SOURCE_VMGENID	 1 /* ACPI VM generation id */
+#define SYSGENID_SOURCE_VMFORK	 2 /* the kernel's vmfork notifier alone */
+#define SYSGENID_SOURCE_SOFTWARE 3 /* a trigger */
 
 /* Features. */
-#define SYSGENID_FEATURE_CALLS		0x1 /* commands 0x10 to 0x15 */
-#define SYSGENID_FEATURE_TRUTHFUL	0x2 /* calls compare a hardware id */
-#define SYSGENID_FEATURE_EXACT		0x4 /* /dev/sysgenid-hw can be mapped */
+#define SYSGENID_FEATURE_CALLS	  0x1 /* commands 0x10 to 0x15 */
+#define SYSGENID_FEATURE_TRUTHFUL 0x2 /* calls compare a hardware id */
+#define SYSGENID_FEATURE_EXACT	  0x4 /* /dev/sysgenid-hw can be mapped */
 
-#define SYSGENID_PAGE_MAGIC	0x44494753	/* "SGID" in memory, little endian */
+#define SYSGENID_PAGE_MAGIC 0x44494753 /* "SGID" in memory, little endian */
 
 /*
  * The counter page. Beyond the first four bytes it is valid only if @magic is
@@ -113,7 +113,7 @@ struct sysgenid_record {
 	__u32 size;
 };
 
-#define SYSGENID_IOCTL	0xE4
+#define SYSGENID_IOCTL 0xE4
 
 /*
  * The three old commands take their argument by value.
@@ -130,9 +130,9 @@ struct sysgenid_record {
  *	initial user namespace (*); EINVAL for more than 32 bits (*). It brings
  *	no entropy: clones of one snapshot may go on to draw equal random bytes.
  */
-#define SYSGENID_SET_WATCHER_TRACKING	_IO(SYSGENID_IOCTL, 1)
-#define SYSGENID_WAIT_WATCHERS		_IO(SYSGENID_IOCTL, 2)
-#define SYSGENID_TRIGGER_GEN_UPDATE	_IO(SYSGENID_IOCTL, 3)
+#define SYSGENID_SET_WATCHER_TRACKING _IO(SYSGENID_IOCTL, 1)
+#define SYSGENID_WAIT_WATCHERS	      _IO(SYSGENID_IOCTL, 2)
+#define SYSGENID_TRIGGER_GEN_UPDATE   _IO(SYSGENID_IOCTL, 3)
 
 /*
  * The others take a struct whose first member is its size as the caller knows
@@ -144,11 +144,11 @@ struct sysgenid_record {
  */
 
 /* About the open file. */
-#define SYSGENID_GET_TRACKED		0x1
-#define SYSGENID_GET_OUTDATED		0x2
-#define SYSGENID_GET_UNKNOWN		0x4 /* declared so, and not confirmed since */
+#define SYSGENID_GET_TRACKED  0x1
+#define SYSGENID_GET_OUTDATED 0x2
+#define SYSGENID_GET_UNKNOWN  0x4 /* declared so, and not confirmed since */
 /* About the system. */
-#define SYSGENID_GET_RESEED_FAILED	0x8 /* kernel RNG could not be reseeded */
+#define SYSGENID_GET_RESEED_FAILED 0x8 /* kernel RNG could not be reseeded */
 
 /*
  * SYSGENID_GET: the current generation and what there is to know about it.
@@ -193,12 +193,12 @@ struct sysgenid_wait_args {
 	__u32 outdated;
 };
 
-#define SYSGENID_LIST_MAX		256
+#define SYSGENID_LIST_MAX 256
 /* In sysgenid_list_args.flags: tracked watchers that are not outdated, too. */
-#define SYSGENID_LIST_ALL		0x1
+#define SYSGENID_LIST_ALL 0x1
 /* In sysgenid_watcher.flags. */
-#define SYSGENID_WATCHER_OUTDATED	0x1
-#define SYSGENID_WATCHER_UNKNOWN	0x2
+#define SYSGENID_WATCHER_OUTDATED 0x1
+#define SYSGENID_WATCHER_UNKNOWN  0x2
 
 /*
  * A watcher in a list. Who it is was noted when it last was tracked or
@@ -252,7 +252,7 @@ struct sysgenid_list_args {
 	__u32 outdated;
 };
 
-#define SYSGENID_ENTROPY_MAX	512
+#define SYSGENID_ENTROPY_MAX 512
 
 /*
  * SYSGENID_TRIGGER: if the current generation is @expected, mixes the entropy
@@ -281,7 +281,7 @@ struct sysgenid_trigger_args {
 };
 
 /* In sysgenid_declare_args.flags: @generation is not known, and not looked at. */
-#define SYSGENID_DECLARE_UNKNOWN	0x1
+#define SYSGENID_DECLARE_UNKNOWN 0x1
 
 /*
  * SYSGENID_DECLARE: what this program holds in memory is from @generation, not
@@ -305,11 +305,11 @@ struct sysgenid_confirm_args {
 	__u32 generation;
 };
 
-#define SYSGENID_GET		_IOWR(SYSGENID_IOCTL, 0x10, struct sysgenid_get_args)
+#define SYSGENID_GET		 _IOWR(SYSGENID_IOCTL, 0x10, struct sysgenid_get_args)
 #define SYSGENID_WAIT_GENERATION _IOWR(SYSGENID_IOCTL, 0x11, struct sysgenid_wait_args)
-#define SYSGENID_LIST_WATCHERS	_IOWR(SYSGENID_IOCTL, 0x12, struct sysgenid_list_args)
-#define SYSGENID_TRIGGER	_IOWR(SYSGENID_IOCTL, 0x13, struct sysgenid_trigger_args)
-#define SYSGENID_DECLARE	_IOW(SYSGENID_IOCTL, 0x14, struct sysgenid_declare_args)
-#define SYSGENID_CONFIRM	_IOW(SYSGENID_IOCTL, 0x15, struct sysgenid_confirm_args)
+#define SYSGENID_LIST_WATCHERS	 _IOWR(SYSGENID_IOCTL, 0x12, struct sysgenid_list_args)
+#define SYSGENID_TRIGGER	 _IOWR(SYSGENID_IOCTL, 0x13, struct sysgenid_trigger_args)
+#define SYSGENID_DECLARE	 _IOW(SYSGENID_IOCTL, 0x14, struct sysgenid_declare_args)
+#define SYSGENID_CONFIRM	 _IOW(SYSGENID_IOCTL, 0x15, struct sysgenid_confirm_args)
 
 #endif /* SYSGENID_ABI_H */

@@ -111,7 +111,8 @@ static void read_is_interrupted(void)
 
 static void write_sizes(void)
 {
-	uint32_t generation = current_generation(), value[2] = { generation, 0 };
+	uint32_t generation = current_generation(),
+		 value[2] = { generation, 0 };
 	int fd = open_rw();
 
 	EXPECT_ERR(ENOBUFS, write(fd, value, 0));
@@ -150,7 +151,8 @@ static void write_needs_a_writable_descriptor(void)
 
 static void poll_events(void)
 {
-	struct pollfd p = { .fd = open_rw(), .events = POLLIN | POLLRDNORM | POLLOUT | POLLPRI };
+	struct pollfd p = { .fd = open_rw(),
+			    .events = POLLIN | POLLRDNORM | POLLOUT | POLLPRI };
 
 	EXPECT_EQ(0, poll(&p, 1, 0));
 	trigger();
@@ -215,9 +217,12 @@ static void mmap_ranges(void)
 	int fd = open_rw();
 
 	EXPECT(mmap(NULL, 4, PROT_READ, MAP_SHARED, fd, 0) != MAP_FAILED);
-	EXPECT(mmap(NULL, (size_t)page, PROT_READ, MAP_SHARED, fd, 0) != MAP_FAILED);
-	EXPECT_ERR(EINVAL, mmap(NULL, 2 * (size_t)page, PROT_READ, MAP_SHARED, fd, 0));
-	EXPECT_ERR(EINVAL, mmap(NULL, (size_t)page, PROT_READ, MAP_SHARED, fd, page));
+	EXPECT(mmap(NULL, (size_t)page, PROT_READ, MAP_SHARED, fd, 0) !=
+	       MAP_FAILED);
+	EXPECT_ERR(EINVAL,
+		   mmap(NULL, 2 * (size_t)page, PROT_READ, MAP_SHARED, fd, 0));
+	EXPECT_ERR(EINVAL,
+		   mmap(NULL, (size_t)page, PROT_READ, MAP_SHARED, fd, page));
 }
 
 static void mmap_is_never_writable(void)
@@ -225,9 +230,12 @@ static void mmap_is_never_writable(void)
 	int rw = open_rw(), ro = open_ro();
 	void *page;
 
-	EXPECT_ERR(EPERM, mmap(NULL, 4, PROT_READ | PROT_WRITE, MAP_SHARED, rw, 0));
-	EXPECT_ERR(EPERM, mmap(NULL, 4, PROT_READ | PROT_WRITE, MAP_PRIVATE, rw, 0));
-	EXPECT_ERR(EACCES, mmap(NULL, 4, PROT_READ | PROT_WRITE, MAP_SHARED, ro, 0));
+	EXPECT_ERR(EPERM,
+		   mmap(NULL, 4, PROT_READ | PROT_WRITE, MAP_SHARED, rw, 0));
+	EXPECT_ERR(EPERM,
+		   mmap(NULL, 4, PROT_READ | PROT_WRITE, MAP_PRIVATE, rw, 0));
+	EXPECT_ERR(EACCES,
+		   mmap(NULL, 4, PROT_READ | PROT_WRITE, MAP_SHARED, ro, 0));
 	page = mmap(NULL, 4, PROT_READ, MAP_SHARED, rw, 0);
 	EXPECT(page != MAP_FAILED);
 	EXPECT_ERR(EACCES, mprotect(page, 4, PROT_READ | PROT_WRITE));
@@ -269,7 +277,8 @@ static void mapping_does_not_grow(void)
 	const volatile uint32_t *page = map_counter();
 	size_t size = (size_t)sysconf(_SC_PAGESIZE);
 
-	EXPECT(mremap((void *)page, size, 2 * size, MREMAP_MAYMOVE) == MAP_FAILED);
+	EXPECT(mremap((void *)page, size, 2 * size, MREMAP_MAYMOVE) ==
+	       MAP_FAILED);
 }
 
 static void trigger_is_plus_one(void)
@@ -352,7 +361,8 @@ static void *untrack_later(void *unused)
 /* Confirming, untracking and closing each end the wait. */
 static void wait_watchers_ends(void)
 {
-	static void *(* const ends[])(void *) = { confirm_later, untrack_later, close_later };
+	static void *(*const ends[])(void *) = { confirm_later, untrack_later,
+						 close_later };
 	pthread_t thread;
 	size_t i;
 
@@ -452,12 +462,14 @@ const struct test abi_tests[] = {
 	{ "abi: the node is readable by all", node_is_readable_by_all, false },
 	{ "abi: open is up to date", open_is_up_to_date, false },
 	{ "abi: read sizes", read_sizes, false },
-	{ "abi: read repeats until confirmed", read_repeats_until_confirmed, false },
+	{ "abi: read repeats until confirmed", read_repeats_until_confirmed,
+	  false },
 	{ "abi: read sleeps", read_sleeps, false },
 	{ "abi: read is interrupted", read_is_interrupted, false },
 	{ "abi: write sizes", write_sizes, false },
 	{ "abi: write values", write_values, false },
-	{ "abi: write needs a writable descriptor", write_needs_a_writable_descriptor, false },
+	{ "abi: write needs a writable descriptor",
+	  write_needs_a_writable_descriptor, false },
 	{ "abi: poll events", poll_events, false },
 	{ "abi: poll and select sleep", poll_and_select_sleep, false },
 	{ "abi: epoll, level", epoll_level, false },
@@ -465,7 +477,8 @@ const struct test abi_tests[] = {
 	{ "abi: io_uring", uring_poll, false },
 	{ "abi: mmap ranges", mmap_ranges, false },
 	{ "abi: mmap is never writable", mmap_is_never_writable, false },
-	{ "abi: a mapping outlives its descriptor", mapping_outlives_the_descriptor, false },
+	{ "abi: a mapping outlives its descriptor",
+	  mapping_outlives_the_descriptor, false },
 	{ "abi: a mapping is inherited", mapping_is_inherited, false },
 	{ "abi: a mapping does not grow", mapping_does_not_grow, false },
 	{ "abi: trigger", trigger_is_plus_one, false },
@@ -473,7 +486,8 @@ const struct test abi_tests[] = {
 	{ "abi: tracking is idempotent", tracking_is_idempotent, false },
 	{ "abi: wait for watchers", wait_watchers_results, false },
 	{ "abi: wait for watchers ends", wait_watchers_ends, false },
-	{ "abi: wait for watchers is interrupted", wait_watchers_is_interrupted, false },
+	{ "abi: wait for watchers is interrupted", wait_watchers_is_interrupted,
+	  false },
 	{ "abi: wait for watchers ends with a new generation",
 	  wait_watchers_ends_with_a_new_generation, false },
 	{ "abi: unknown commands", unknown_commands, false },

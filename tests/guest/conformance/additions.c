@@ -24,8 +24,9 @@ static void get_tells_all(void)
 	EXPECT_EQ(sizeof(before), before.size);
 	EXPECT_EQ(current_generation(), before.generation);
 	EXPECT_EQ(before.generation, before.confirmed);
-	EXPECT_EQ(0, before.flags & (SYSGENID_GET_TRACKED | SYSGENID_GET_OUTDATED |
-				     SYSGENID_GET_UNKNOWN));
+	EXPECT_EQ(0,
+		  before.flags & (SYSGENID_GET_TRACKED | SYSGENID_GET_OUTDATED |
+				  SYSGENID_GET_UNKNOWN));
 	EXPECT(before.features & SYSGENID_FEATURE_CALLS);
 	EXPECT(before.sources);
 
@@ -40,7 +41,8 @@ static void get_tells_all(void)
 	EXPECT_EQ(before.outdated + 1, after.outdated);
 	EXPECT_EQ(SYSGENID_SOURCE_SOFTWARE, after.source);
 	EXPECT(after.time > before.time);
-	EXPECT(after.time <= (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec);
+	EXPECT(after.time <=
+	       (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec);
 }
 
 /* Every struct: too short, too long, not there. */
@@ -89,15 +91,18 @@ static void a_longer_struct_is_served(void)
 	EXPECT_EQ(sizeof(big.get), big.get.size);
 	/* And its command number has the longer size in it. */
 	big.get.size = sizeof(big);
-	EXPECT_EQ(0, ioctl(fd, _IOC(_IOC_READ | _IOC_WRITE, SYSGENID_IOCTL, 0x10, sizeof(big)),
+	EXPECT_EQ(0, ioctl(fd,
+			   _IOC(_IOC_READ | _IOC_WRITE, SYSGENID_IOCTL, 0x10,
+				sizeof(big)),
 			   &big));
 	EXPECT_EQ(current_generation(), big.get.generation);
 }
 
 static void read_only_memory_is_efault(void)
 {
-	struct sysgenid_get_args *answer = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
-					   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct sysgenid_get_args *answer =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uint32_t before = current_generation();
 	int fd = open_rw();
 
@@ -108,9 +113,11 @@ static void read_only_memory_is_efault(void)
 	/* A trigger whose answer cannot be delivered does nothing. */
 	mprotect(answer, 4096, PROT_READ | PROT_WRITE);
 	memset(answer, 0, sizeof(struct sysgenid_trigger_args));
-	*(struct sysgenid_trigger_args *)answer = (struct sysgenid_trigger_args){
-		.size = sizeof(struct sysgenid_trigger_args), .expected = before,
-	};
+	*(struct sysgenid_trigger_args *)answer =
+		(struct sysgenid_trigger_args){
+			.size = sizeof(struct sysgenid_trigger_args),
+			.expected = before,
+		};
 	mprotect(answer, 4096, PROT_READ);
 	EXPECT_ERR(EFAULT, ioctl(fd, SYSGENID_TRIGGER, answer));
 	EXPECT_EQ(before, current_generation());
@@ -143,7 +150,9 @@ static void track_without_write_access(void)
 static int declare(int fd, uint32_t generation, uint32_t flags)
 {
 	struct sysgenid_declare_args arg = {
-		.size = sizeof(arg), .generation = generation, .flags = flags,
+		.size = sizeof(arg),
+		.generation = generation,
+		.flags = flags,
 	};
 
 	return ioctl(fd, SYSGENID_DECLARE, &arg);
@@ -151,7 +160,8 @@ static int declare(int fd, uint32_t generation, uint32_t flags)
 
 static void declare_generation(void)
 {
-	struct sysgenid_declare_args bad = { .size = sizeof(bad), .reserved = 1 };
+	struct sysgenid_declare_args bad = { .size = sizeof(bad),
+					     .reserved = 1 };
 	struct sysgenid_get_args answer;
 	int fd = open_rw();
 
@@ -242,7 +252,8 @@ static void nothing(int signal)
 
 static void wait_generation_is_interrupted(void)
 {
-	struct sigaction action = { .sa_handler = nothing, .sa_flags = SA_RESTART };
+	struct sigaction action = { .sa_handler = nothing,
+				    .sa_flags = SA_RESTART };
 	struct sysgenid_wait_args answer;
 	int watcher = open_rw();
 	pid_t parent = getpid();
@@ -255,7 +266,8 @@ static void wait_generation_is_interrupted(void)
 		kill(parent, SIGUSR1);
 		_exit(0);
 	}
-	EXPECT_ERR(EINTR, wait_generation(open_rw(), current_generation(), -1, &answer));
+	EXPECT_ERR(EINTR, wait_generation(open_rw(), current_generation(), -1,
+					  &answer));
 }
 
 static void trigger_later(void *unused)
@@ -305,7 +317,9 @@ static void list_arguments(void)
 	EXPECT_ERR(EINVAL, list(fd, 0, &arg, &entry, SYSGENID_LIST_MAX + 1));
 	EXPECT_ERR(EFAULT, list(fd, SYSGENID_LIST_ALL, &arg, nowhere, 1));
 	arg = (struct sysgenid_list_args){
-		.size = sizeof(arg), .entries = (uintptr_t)&entry, .count = 1,
+		.size = sizeof(arg),
+		.entries = (uintptr_t)&entry,
+		.count = 1,
 		.entry_size = sizeof(entry) - 1,
 	};
 	EXPECT_ERR(EINVAL, ioctl(fd, SYSGENID_LIST_WATCHERS, &arg));
@@ -372,7 +386,8 @@ static void list_names_the_laggard(void)
 	EXPECT(!strcmp(entries[0].comm, "laggard"));
 	/* stat(5) counts in ticks of 10 ms. */
 	EXPECT(entries[0].start_time - start_time(child) < 10000000);
-	if (!stat("/sys/fs/cgroup/cgroup.procs", &cgroup) && !stat("/sys/fs/cgroup", &cgroup))
+	if (!stat("/sys/fs/cgroup/cgroup.procs", &cgroup) &&
+	    !stat("/sys/fs/cgroup", &cgroup))
 		EXPECT_EQ(cgroup.st_ino, entries[0].cgroup_id);
 
 	/* Dead, but its open file lives on in somebody else: not to be taken for a live one. */
@@ -494,12 +509,14 @@ static void declare_ends_a_wait(void)
 	pthread_join(thread, NULL);
 }
 
-static int trigger_expecting(int fd, uint32_t expected, const void *entropy, uint32_t len,
-			     struct sysgenid_trigger_args *arg)
+static int trigger_expecting(int fd, uint32_t expected, const void *entropy,
+			     uint32_t len, struct sysgenid_trigger_args *arg)
 {
 	*arg = (struct sysgenid_trigger_args){
-		.size = sizeof(*arg), .expected = expected,
-		.entropy = (uintptr_t)entropy, .entropy_len = len,
+		.size = sizeof(*arg),
+		.expected = expected,
+		.entropy = (uintptr_t)entropy,
+		.entropy_len = len,
 	};
 	return ioctl(fd, SYSGENID_TRIGGER, arg);
 }
@@ -513,7 +530,8 @@ static void trigger_with_entropy(void)
 	int fd = open_rw(), other = open_rw();
 
 	track(fd);
-	EXPECT_EQ(0, trigger_expecting(fd, before, entropy, SYSGENID_ENTROPY_MAX, &arg));
+	EXPECT_EQ(0, trigger_expecting(fd, before, entropy,
+				       SYSGENID_ENTROPY_MAX, &arg));
 	EXPECT_EQ(before + 1, arg.generation);
 	EXPECT_EQ(1, arg.published);
 	/* Confirmed for the caller, not for others. */
@@ -530,7 +548,8 @@ static void trigger_with_entropy(void)
 
 	EXPECT_ERR(EINVAL, trigger_expecting(fd, before + 1, entropy,
 					     SYSGENID_ENTROPY_MAX + 1, &arg));
-	EXPECT_ERR(EFAULT, trigger_expecting(fd, before + 1, nowhere, 16, &arg));
+	EXPECT_ERR(EFAULT,
+		   trigger_expecting(fd, before + 1, nowhere, 16, &arg));
 	arg = (struct sysgenid_trigger_args){ .size = sizeof(arg), .flags = 1 };
 	EXPECT_ERR(EINVAL, ioctl(fd, SYSGENID_TRIGGER, &arg));
 	EXPECT_EQ(before + 1, current_generation());
@@ -553,12 +572,14 @@ static void trigger_range(void)
 
 	if (sizeof(long) == 4)
 		skip("a long has 32 bits");
-	EXPECT_ERR(EINVAL, ioctl(fd, SYSGENID_TRIGGER_GEN_UPDATE, (unsigned long)(1ULL << 32)));
+	EXPECT_ERR(EINVAL, ioctl(fd, SYSGENID_TRIGGER_GEN_UPDATE,
+				 (unsigned long)(1ULL << 32)));
 }
 
 static void counter_page_layout(void)
 {
-	const volatile struct sysgenid_page *page = (const volatile void *)map_counter();
+	const volatile struct sysgenid_page *page =
+		(const volatile void *)map_counter();
 	struct sysgenid_get_args answer;
 	int fd = open_ro();
 
@@ -590,15 +611,19 @@ static void hw_node(void)
 	EXPECT_EQ(0, get(open_ro(), &answer));
 	fd = open(SYSGENID_HW_DEVICE, O_RDONLY);
 	if (!(answer.features & SYSGENID_FEATURE_EXACT)) {
-		EXPECT(fd < 0 && (errno == ENODEV || errno == EBUSY || errno == EOPNOTSUPP));
+		EXPECT(fd < 0 && (errno == ENODEV || errno == EBUSY ||
+				  errno == EOPNOTSUPP));
 		return;
 	}
 	EXPECT(fd >= 0);
 	EXPECT_ERR(EINVAL, mmap(NULL, 2 * size, PROT_READ, MAP_SHARED, fd, 0));
-	EXPECT_ERR(EINVAL, mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 2 * (off_t)size));
+	EXPECT_ERR(EINVAL, mmap(NULL, size, PROT_READ, MAP_SHARED, fd,
+				2 * (off_t)size));
 	EXPECT_ERR(EINVAL, mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0));
-	EXPECT_ERR(EACCES, mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
-	EXPECT_ERR(EPERM, mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0));
+	EXPECT_ERR(EACCES,
+		   mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+	EXPECT_ERR(EPERM,
+		   mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0));
 	EXPECT_ERR(EPERM, mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED,
 			       open(SYSGENID_HW_DEVICE, O_RDWR), 0));
 	hw = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
@@ -623,7 +648,8 @@ static void no_memory(void)
 	struct sysgenid_list_args arg = { 0 };
 	struct sysgenid_trigger_args trigger_arg;
 	int fd = open_rw(), user = open_rw();
-	int parameter = open("/sys/module/sysgenid/parameters/fail_allocations", O_WRONLY);
+	int parameter = open("/sys/module/sysgenid/parameters/fail_allocations",
+			     O_WRONLY);
 	uint32_t before = current_generation();
 
 	if (parameter < 0)
@@ -631,7 +657,8 @@ static void no_memory(void)
 	EXPECT_EQ(1, write(parameter, "1", 1));
 	EXPECT_ERR(ENOMEM, open(SYSGENID_DEVICE, O_RDONLY));
 	EXPECT_ERR(ENOMEM, list(fd, 0, &arg, &entry, 1));
-	EXPECT_ERR(ENOMEM, trigger_expecting(fd, before, "entropy", 7, &trigger_arg));
+	EXPECT_ERR(ENOMEM,
+		   trigger_expecting(fd, before, "entropy", 7, &trigger_arg));
 	drop_to(65534);
 	EXPECT_ERR(ENOMEM, ioctl(user, SYSGENID_SET_WATCHER_TRACKING, 1));
 	EXPECT_EQ(1, write(parameter, "0", 1));
@@ -642,15 +669,19 @@ static void no_memory(void)
 const struct test addition_tests[] = {
 	{ "additions: get", get_tells_all, true },
 	{ "additions: sizes of structs", struct_sizes, true },
-	{ "additions: a longer struct is served", a_longer_struct_is_served, true },
+	{ "additions: a longer struct is served", a_longer_struct_is_served,
+	  true },
 	{ "additions: read-only memory", read_only_memory_is_efault, true },
-	{ "additions: confirm without write access", confirm_without_write_access, true },
-	{ "additions: track without write access", track_without_write_access, true },
+	{ "additions: confirm without write access",
+	  confirm_without_write_access, true },
+	{ "additions: track without write access", track_without_write_access,
+	  true },
 	{ "additions: declare", declare_generation, true },
 	{ "additions: declare unknown", declare_unknown, true },
 	{ "additions: declare comes first", declare_comes_first, true },
 	{ "additions: wait for a generation", wait_generation_results, true },
-	{ "additions: wait for a generation is interrupted", wait_generation_is_interrupted, true },
+	{ "additions: wait for a generation is interrupted",
+	  wait_generation_is_interrupted, true },
 	{ "additions: wait for a generation ends with a new one",
 	  wait_generation_ends_with_a_new_one, true },
 	{ "additions: arguments of list", list_arguments, true },

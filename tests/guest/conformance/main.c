@@ -42,15 +42,18 @@ void skip(const char *format, ...)
 	_exit(SKIPPED);
 }
 
-void expect_value(long want, long got, const char *what, const char *file, int line)
+void expect_value(long want, long got, const char *what, const char *file,
+		  int line)
 {
 	if (got != want)
-		fail("%s:%d: %s gives %ld%s%s%s instead of %ld", file, line, what, got,
-		     got == -1 ? " (" : "", got == -1 ? strerrorname_np(errno) : "",
+		fail("%s:%d: %s gives %ld%s%s%s instead of %ld", file, line,
+		     what, got, got == -1 ? " (" : "",
+		     got == -1 ? strerrorname_np(errno) : "",
 		     got == -1 ? ")" : "", want);
 }
 
-void expect_error(int want, long got, int error, const char *what, const char *file, int line)
+void expect_error(int want, long got, int error, const char *what,
+		  const char *file, int line)
 {
 	if (got != -1)
 		fail("%s:%d: %s gives %ld instead of %s", file, line, what, got,
@@ -152,7 +155,8 @@ int get(int fd, struct sysgenid_get_args *get)
 	return ioctl(fd, SYSGENID_GET, get);
 }
 
-int wait_generation(int fd, uint32_t generation, int64_t timeout_ns, struct sysgenid_wait_args *wait)
+int wait_generation(int fd, uint32_t generation, int64_t timeout_ns,
+		    struct sysgenid_wait_args *wait)
 {
 	memset(wait, 0, sizeof(*wait));
 	wait->size = sizeof(*wait);
@@ -189,7 +193,8 @@ int run_child(void (*run)(void *), void *arg)
 
 void drop_to(uid_t uid)
 {
-	if (setgroups(0, NULL) || setresgid(uid, uid, uid) || setresuid(uid, uid, uid))
+	if (setgroups(0, NULL) || setresgid(uid, uid, uid) ||
+	    setresuid(uid, uid, uid))
 		fail("cannot drop privileges: %s", strerror(errno));
 	/* Else /proc/self belongs to root, and no user namespace can be set up. */
 	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
@@ -221,7 +226,8 @@ void run_in_user_namespace(uid_t owner, const char *uid_map, void (*run)(void))
 			drop_to(owner);
 		if (unshare(CLONE_NEWUSER))
 			skip("no user namespace: %s", strerror(errno));
-		if (write(made[1], "", 1) != 1 || read(mapped[0], &byte, 1) != 1)
+		if (write(made[1], "", 1) != 1 ||
+		    read(mapped[0], &byte, 1) != 1)
 			_exit(FAILED);
 		run();
 		_exit(PASSED);
@@ -270,7 +276,8 @@ static int run_case(const struct test *test, char *why, size_t size)
 		if (WTERMSIG(status) == SIGALRM)
 			snprintf(why, size, "not done after %d s", CASE_LIMIT);
 		else
-			snprintf(why, size, "killed by signal %d", WTERMSIG(status));
+			snprintf(why, size, "killed by signal %d",
+				 WTERMSIG(status));
 		return FAILED;
 	}
 	return WEXITSTATUS(status);
@@ -288,7 +295,8 @@ static bool wanted(const char *name, char **patterns)
 
 static int counts[3];
 
-static void run_table(const struct test *test, const char *bad, char **patterns, bool additions)
+static void run_table(const struct test *test, const char *bad, char **patterns,
+		      bool additions)
 {
 	char why[1024] = "";
 	const char *word;
@@ -303,9 +311,12 @@ static void run_table(const struct test *test, const char *bad, char **patterns,
 		} else {
 			status = run_case(test, why, sizeof(why));
 		}
-		word = status == PASSED ? "ok" : status == SKIPPED ? "skip" : bad;
+		word = status == PASSED	 ? "ok" :
+		       status == SKIPPED ? "skip" :
+					   bad;
 		counts[status == PASSED ? 0 : status == SKIPPED ? 2 : 1]++;
-		printf("%-4s  %s%s%s\n", word, test->name, status == PASSED ? "" : ": ",
+		printf("%-4s  %s%s%s\n", word, test->name,
+		       status == PASSED ? "" : ": ",
 		       status == PASSED ? "" : why);
 	}
 }
@@ -320,6 +331,7 @@ int main(int argc, char **argv)
 	run_table(abi_tests, "FAIL", argv + 1, additions);
 	run_table(addition_tests, "FAIL", argv + 1, additions);
 	run_table(weakness_tests, "WEAK", argv + 1, additions);
-	printf("%d passed, %d failed, %d skipped\n", counts[0], counts[1], counts[2]);
+	printf("%d passed, %d failed, %d skipped\n", counts[0], counts[1],
+	       counts[2]);
 	return counts[1] ? 1 : 0;
 }

@@ -79,7 +79,8 @@ static void w3_tracking_race(void)
 		atomic_store(&race_go, 0);
 		atomic_store(&race_ready, 0);
 		for (i = 0; i < 2; i++)
-			pthread_create(&threads[i], NULL, set_tracking_loop, (void *)(long)on);
+			pthread_create(&threads[i], NULL, set_tracking_loop,
+				       (void *)(long)on);
 		for (round = 1; round <= 2000; round++) {
 			while (atomic_load(&race_ready) < 2 * round)
 				sched_yield();
@@ -106,7 +107,8 @@ static void w4_wrap(void)
 	int fd = open_ro();
 
 	if (current_generation() < 0x7fffffff)
-		EXPECT_EQ(0, ioctl(fd, SYSGENID_TRIGGER_GEN_UPDATE, 0x7fffffffUL));
+		EXPECT_EQ(0,
+			  ioctl(fd, SYSGENID_TRIGGER_GEN_UPDATE, 0x7fffffffUL));
 	EXPECT_EQ(0, ioctl(fd, SYSGENID_TRIGGER_GEN_UPDATE, 0));
 	EXPECT(current_generation() >= 0x80000000);
 	EXPECT_EQ(0, ioctl(fd, SYSGENID_TRIGGER_GEN_UPDATE, 0xffffffffUL));
@@ -138,7 +140,8 @@ static void w4_aba(void)
 	EXPECT_EQ(1, answer.outdated);
 }
 
-static atomic_uint confirming;	/* the generation that the watcher is about to confirm */
+static atomic_uint
+	confirming; /* the generation that the watcher is about to confirm */
 static atomic_bool race_over, false_done;
 
 static void *racing_overseer(void *unused)
@@ -155,7 +158,8 @@ static void *racing_overseer(void *unused)
 		/* New, and the watcher has not begun to confirm it. */
 		fd = open_rw();
 		if (!ioctl(fd, SYSGENID_WAIT_WATCHERS, 1) &&
-		    atomic_load(&confirming) != generation && *page == generation)
+		    atomic_load(&confirming) != generation &&
+		    *page == generation)
 			atomic_store(&false_done, true);
 		close(fd);
 	}
@@ -187,7 +191,9 @@ static void w5_false_all_done(void)
 /* A process that opens late must be able to say that its memory is old. */
 static void w6_late_opener(void)
 {
-	struct sysgenid_declare_args arg = { .size = sizeof(arg), .generation = current_generation() };
+	struct sysgenid_declare_args arg = {
+		.size = sizeof(arg), .generation = current_generation()
+	};
 	int fd;
 
 	trigger();
@@ -219,7 +225,8 @@ static void on_alarm(int signal)
 static void w8_timeout_arithmetic(void)
 {
 	static const unsigned long long values[] = {
-		4295, 5000, 9300000000000ULL, 18446744073710ULL, 1ULL << 58, UINT64_MAX,
+		4295,	    5000,	9300000000000ULL, 18446744073710ULL,
+		1ULL << 58, UINT64_MAX,
 	};
 	struct sigaction action = { .sa_handler = on_alarm };
 	struct sysgenid_wait_args answer;
@@ -242,7 +249,9 @@ static void w8_timeout_arithmetic(void)
 	}
 	/* And "look now" can be said. */
 	if (has_additions())
-		EXPECT_ERR(ETIME, wait_generation(overseer, current_generation(), 0, &answer));
+		EXPECT_ERR(ETIME,
+			   wait_generation(overseer, current_generation(), 0,
+					   &answer));
 	else
 		fail("no way to look without waiting");
 }
@@ -250,7 +259,8 @@ static void w8_timeout_arithmetic(void)
 /* A signal does not make a timeout begin anew. */
 static void w8_timeout_restarts(void)
 {
-	struct sigaction action = { .sa_handler = on_alarm, .sa_flags = SA_RESTART };
+	struct sigaction action = { .sa_handler = on_alarm,
+				    .sa_flags = SA_RESTART };
 	int watcher = open_rw(), overseer;
 	double start = seconds();
 	pid_t parent = getpid(), child;
@@ -273,21 +283,25 @@ static void w8_timeout_restarts(void)
 /* Whoever triggers can wait for the very generation that it made. */
 static void w9_wait_is_bound(void)
 {
-	struct sysgenid_trigger_args arg = { .size = sizeof(arg), .expected = current_generation() };
+	struct sysgenid_trigger_args arg = { .size = sizeof(arg),
+					     .expected = current_generation() };
 	struct sysgenid_wait_args answer;
 	int overseer = open_rw();
 
 	EXPECT_EQ(0, ioctl(overseer, SYSGENID_TRIGGER, &arg));
 	EXPECT_EQ(0, wait_generation(overseer, arg.generation, 0, &answer));
 	trigger();
-	EXPECT_ERR(ESTALE, wait_generation(overseer, arg.generation, 0, &answer));
+	EXPECT_ERR(ESTALE,
+		   wait_generation(overseer, arg.generation, 0, &answer));
 }
 
 static uint32_t list_one(struct sysgenid_watcher *entry)
 {
 	struct sysgenid_list_args arg = {
-		.size = sizeof(arg), .entries = (uintptr_t)entry,
-		.entry_size = sizeof(*entry), .count = 1,
+		.size = sizeof(arg),
+		.entries = (uintptr_t)entry,
+		.entry_size = sizeof(*entry),
+		.count = 1,
 	};
 
 	EXPECT_EQ(0, ioctl(open_ro(), SYSGENID_LIST_WATCHERS, &arg));
@@ -358,7 +372,8 @@ static void w14_unbounded_watchers(void)
 	for (i = 0; i < MANY; i++)
 		fds[i] = open_rw();
 	drop_to(65534);
-	while (tracked < MANY && !ioctl(fds[tracked], SYSGENID_SET_WATCHER_TRACKING, 1))
+	while (tracked < MANY &&
+	       !ioctl(fds[tracked], SYSGENID_SET_WATCHER_TRACKING, 1))
 		tracked++;
 	EXPECT(tracked < MANY);
 	EXPECT_EQ(EDQUOT, errno);
@@ -375,7 +390,8 @@ static void track_all(void *unused)
 
 	(void)unused;
 	drop_to(65534);
-	while (i < 3000 && !ioctl(many_fds[i], SYSGENID_SET_WATCHER_TRACKING, 1))
+	while (i < 3000 &&
+	       !ioctl(many_fds[i], SYSGENID_SET_WATCHER_TRACKING, 1))
 		i++;
 	EXPECT(i < 3000);
 }
@@ -383,7 +399,8 @@ static void track_all(void *unused)
 static void track_as_subuid(void)
 {
 	EXPECT_EQ(0, setresuid(1, 1, 1));
-	EXPECT_ERR(EDQUOT, ioctl(many_fds[2999], SYSGENID_SET_WATCHER_TRACKING, 1));
+	EXPECT_ERR(EDQUOT,
+		   ioctl(many_fds[2999], SYSGENID_SET_WATCHER_TRACKING, 1));
 }
 
 /* Nor by way of the subordinate uids in a user namespace of his own. */
@@ -396,13 +413,15 @@ static void w14_subuids(void)
 	for (i = 0; i < 3000; i++)
 		many_fds[i] = open_rw();
 	EXPECT_EQ(0, run_child(track_all, NULL));
-	run_in_user_namespace(65534, "0 65534 1\n1 100000 10\n", track_as_subuid);
+	run_in_user_namespace(65534, "0 65534 1\n1 100000 10\n",
+			      track_as_subuid);
 }
 
 /* The page says what it is and how long. */
 static void w15_page_without_layout(void)
 {
-	const volatile struct sysgenid_page *page = (const volatile void *)map_counter();
+	const volatile struct sysgenid_page *page =
+		(const volatile void *)map_counter();
 
 	EXPECT_EQ(SYSGENID_PAGE_MAGIC, page->magic);
 	EXPECT(page->size >= 64);
@@ -414,8 +433,10 @@ static void w16_executable_mapping(void)
 	int fd = open_ro();
 	const volatile uint32_t *page;
 
-	EXPECT_ERR(EPERM, mmap(NULL, 4, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0));
-	EXPECT_ERR(EPERM, mmap(NULL, 4, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0));
+	EXPECT_ERR(EPERM,
+		   mmap(NULL, 4, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0));
+	EXPECT_ERR(EPERM,
+		   mmap(NULL, 4, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0));
 	page = mmap(NULL, 4, PROT_READ, MAP_PRIVATE, fd, 0);
 	EXPECT(page != MAP_FAILED);
 	EXPECT_ERR(EACCES, mprotect((void *)page, 4, PROT_READ | PROT_EXEC));
@@ -471,29 +492,38 @@ static void w18_untraceable(void)
 	EXPECT_EQ(0, stat("/sys/class/misc/sysgenid/generation", &st));
 	EXPECT_EQ(0, stat("/sys/class/misc/sysgenid/outdated", &st));
 	mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL);
-	EXPECT_EQ(0, stat("/sys/kernel/tracing/events/sysgenid/sysgenid_publish", &st));
+	EXPECT_EQ(0,
+		  stat("/sys/kernel/tracing/events/sysgenid/sysgenid_publish",
+		       &st));
 }
 
 const struct test weakness_tests[] = {
-	{ "W1 a capability of a user namespace triggers", w1_namespaced_capability, false },
+	{ "W1 a capability of a user namespace triggers",
+	  w1_namespaced_capability, false },
 	{ "W2 epoll loses wake-ups", w2_epoll_loses_wakeups, false },
 	{ "W3 tracking is counted in a race", w3_tracking_race, false },
 	{ "W4 old values return: a late watcher looks fresh", w4_aba, true },
 	{ "W5 all done is said too early", w5_false_all_done, false },
 	{ "W6 a late opener looks fresh", w6_late_opener, true },
-	{ "W7 published before the kernel RNG is reseeded", w7_reseed_before_publish, true },
+	{ "W7 published before the kernel RNG is reseeded",
+	  w7_reseed_before_publish, true },
 	{ "W8 timeouts overflow", w8_timeout_arithmetic, false },
 	{ "W8 timeouts begin anew", w8_timeout_restarts, false },
 	{ "W9 a wait is not bound to a generation", w9_wait_is_bound, true },
 	{ "W10 laggards have no names", w10_nameless_laggards, true },
-	{ "W11 a watcher outlives its process unnoticed", w11_watcher_outlives_process, true },
+	{ "W11 a watcher outlives its process unnoticed",
+	  w11_watcher_outlives_process, true },
 	{ "W12 no way to ask when up to date", w12_get_when_up_to_date, true },
-	{ "W13 no 32-bit calls; readers may track", w13_ioctls_ignore_mode, false },
+	{ "W13 no 32-bit calls; readers may track", w13_ioctls_ignore_mode,
+	  false },
 	{ "W14 watchers without bound", w14_unbounded_watchers, false },
-	{ "W14 watchers without bound by subordinate uids", w14_subuids, false },
+	{ "W14 watchers without bound by subordinate uids", w14_subuids,
+	  false },
 	{ "W15 a page without a layout", w15_page_without_layout, false },
-	{ "W16 executable and private mappings", w16_executable_mapping, false },
-	{ "W16 mappings of programs that imply execution", w16_read_implies_exec, false },
+	{ "W16 executable and private mappings", w16_executable_mapping,
+	  false },
+	{ "W16 mappings of programs that imply execution",
+	  w16_read_implies_exec, false },
 	{ "W17 the page is late", w17_late_page, true },
 	{ "W18 nothing to trace or to look at", w18_untraceable, true },
 	/* Last: it leaves the counter elsewhere. */

@@ -25,7 +25,8 @@ struct request {
 
 static void perform(struct request *r)
 {
-	long ret = syscall(r->nr, r->arg[0], r->arg[1], r->arg[2], r->arg[3], r->arg[4], r->arg[5]);
+	long ret = syscall(r->nr, r->arg[0], r->arg[1], r->arg[2], r->arg[3],
+			   r->arg[4], r->arg[5]);
 
 	r->result = ret == -1 ? -errno : ret;
 }
@@ -39,7 +40,8 @@ static void *perform_in_thread(void *r)
 /* Again and again, as the first one may come before the call sleeps. */
 void interrupt_often(bool on)
 {
-	static const struct itimerval often = { { 0, 1000 }, { 0, 1000 } }, never;
+	static const struct itimerval often = { { 0, 1000 }, { 0, 1000 } },
+				      never;
 
 	setitimer(ITIMER_REAL, on ? &often : &never, NULL);
 }
@@ -66,11 +68,13 @@ static void perform_in_child(struct world *w, struct request *r, bool blocks)
 		_exit(0);
 	}
 	if (waitpid(pid, &status, 0) != pid || status)
-		wrong(w, "the child that makes the call ended with status %#x", status);
+		wrong(w, "the child that makes the call ended with status %#x",
+		      status);
 	r->result = shared->result;
 }
 
-long call6(struct world *w, long nr, long a, long b, long c, long d, long e, long f)
+long call6(struct world *w, long nr, long a, long b, long c, long d, long e,
+	   long f)
 {
 	struct request r = { .nr = nr, .arg = { a, b, c, d, e, f } };
 	bool blocks = w->blocks && !w->blind;
@@ -89,7 +93,8 @@ long call6(struct world *w, long nr, long a, long b, long c, long d, long e, lon
 	return r.result;
 }
 
-void expect_any(struct world *w, long got, const long *want, size_t n, const char *what)
+void expect_any(struct world *w, long got, const long *want, size_t n,
+		const char *what)
 {
 	char wanted[128] = "";
 	size_t len = 0;
@@ -102,9 +107,10 @@ void expect_any(struct world *w, long got, const long *want, size_t n, const cha
 		if (got == want[i])
 			return;
 	for (size_t i = 0; i < n && len < sizeof(wanted); i++)
-		len += (size_t)snprintf(wanted + len, sizeof(wanted) - len, "%s%ld%s%s",
-					i ? " or " : "", want[i], want[i] < 0 ? " " : "",
-					want[i] < 0 ? strerrorname_np((int)-want[i]) : "");
+		len += (size_t)snprintf(
+			wanted + len, sizeof(wanted) - len, "%s%ld%s%s",
+			i ? " or " : "", want[i], want[i] < 0 ? " " : "",
+			want[i] < 0 ? strerrorname_np((int)-want[i]) : "");
 	wrong(w, "%s gives %ld %s instead of %s", what, got,
 	      got < 0 && got > -4096 ? strerrorname_np((int)-got) : "", wanted);
 }
@@ -135,8 +141,10 @@ void set_slot(struct world *w, struct slot *s, long fd, struct file *f)
 
 static int open_other(uint32_t raw)
 {
-	static const char *const paths[] = { "/dev/null", "/dev/zero", "/proc/self/status",
-					     "/sys/class/misc/sysgenid/generation", "/tmp" };
+	static const char *const paths[] = {
+		"/dev/null", "/dev/zero", "/proc/self/status",
+		"/sys/class/misc/sysgenid/generation", "/tmp"
+	};
 	int ends[2];
 
 	switch (raw % 9) {
@@ -152,19 +160,23 @@ static int open_other(uint32_t raw)
 		close(ends[raw >> 4 & 1]);
 		return ends[!(raw >> 4 & 1)];
 	default:
-		return open(paths[raw % 9 - 4], O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		return open(paths[raw % 9 - 4],
+			    O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	}
 }
 
 /* Flags of which the model does not know what the file system makes of them. */
 static int odd_flags(uint32_t raw)
 {
-	static const int odd[] = { O_DIRECT, O_DIRECTORY, O_TRUNC, O_NOATIME, O_CREAT, O_SYNC, O_APPEND };
+	static const int odd[] = { O_DIRECT, O_DIRECTORY, O_TRUNC, O_NOATIME,
+				   O_CREAT,  O_SYNC,	  O_APPEND };
 
-	return raw % 16 < 14 ? 0 : odd[(raw >> 4) % (sizeof(odd) / sizeof(odd[0]))];
+	return raw % 16 < 14 ? 0 :
+			       odd[(raw >> 4) % (sizeof(odd) / sizeof(odd[0]))];
 }
 
-static void opened(struct world *w, struct slot *s, enum node node, int flags, int odd, long fd)
+static void opened(struct world *w, struct slot *s, enum node node, int flags,
+		   int odd, long fd)
 {
 	bool writes = (flags & O_ACCMODE) != O_RDONLY;
 	struct file *f;
@@ -213,7 +225,9 @@ void op_open(struct world *w, const struct op *op)
 	struct slot *s = slot(w, op->a[0]);
 	uint32_t what = op->a[1] % 16;
 	int odd = odd_flags(op->a[4]), flags = open_flags(op->a[2], op->a[3]);
-	enum node node = what == 14 ? OTHER : what >= 10 && what < 13 ? HARDWARE : GENERATION;
+	enum node node = what == 14		 ? OTHER :
+			 what >= 10 && what < 13 ? HARDWARE :
+						   GENERATION;
 	long fd;
 
 	clear_slot(w, s);
@@ -223,7 +237,8 @@ void op_open(struct world *w, const struct op *op)
 		return;
 	}
 	fd = CALL(w, SYS_openat, AT_FDCWD,
-		  node == HARDWARE ? SYSGENID_HW_DEVICE : SYSGENID_DEVICE, flags | odd, 0600);
+		  node == HARDWARE ? SYSGENID_HW_DEVICE : SYSGENID_DEVICE,
+		  flags | odd, 0600);
 	opened(w, s, node, flags, odd, fd);
 }
 
@@ -272,12 +287,14 @@ void op_close(struct world *w, const struct op *op)
 
 static size_t length(uint32_t raw)
 {
-	static const size_t lengths[] = { 4, 4, 4, 4, 4, 0, 1, 3, 5, 8, 4096, 1u << 20, 0x7fffffff };
+	static const size_t lengths[] = { 4, 4, 4, 4,	 4,	   0,	      1,
+					  3, 5, 8, 4096, 1u << 20, 0x7fffffff };
 
 	return lengths[raw % (sizeof(lengths) / sizeof(lengths[0]))];
 }
 
-long model_read(struct world *w, struct file *f, uint64_t at, size_t len, bool *blocks)
+long model_read(struct world *w, struct file *f, uint64_t at, size_t len,
+		bool *blocks)
 {
 	*blocks = false;
 	if (!len)
@@ -322,7 +339,8 @@ void op_read(struct world *w, const struct op *op)
 	struct slot *s = slot(w, op->a[0]);
 	uint64_t at = place(w, op->a[1], 0x40);
 	size_t len = length(op->a[2]);
-	struct iovec iov[2] = { { (void *)(uintptr_t)at, len }, { w->memory.at + 0x80, len } };
+	struct iovec iov[2] = { { (void *)(uintptr_t)at, len },
+				{ w->memory.at + 0x80, len } };
 	bool blocks = false;
 	struct file *f = s->file;
 	long got, want, early;
@@ -357,7 +375,8 @@ void op_read(struct world *w, const struct op *op)
 	case 2:
 		got = CALL(w, SYS_readv, s->fd, iov, 2);
 		if (f && f->node == GENERATION && want == 4 && len == 4)
-			want = 8, image_put(w, (uintptr_t)iov[1].iov_base, &w->generation, 4);
+			want = 8, image_put(w, (uintptr_t)iov[1].iov_base,
+					    &w->generation, 4);
 		else if (want >= 0 || f)
 			early = got;
 		break;
@@ -421,7 +440,8 @@ void op_poll(struct world *w, const struct op *op)
 {
 	struct slot *s = slot(w, op->a[0]);
 	struct pollfd *p = (struct pollfd *)(void *)(w->memory.at + 0x100);
-	struct timespec *none = (struct timespec *)(void *)(w->memory.at + 0x200);
+	struct timespec *none =
+		(struct timespec *)(void *)(w->memory.at + 0x200);
 	fd_set *set = (fd_set *)(void *)(w->memory.at + 0x300);
 	struct file *f = s->file;
 	bool ready;
@@ -434,14 +454,18 @@ void op_poll(struct world *w, const struct op *op)
 	if (op->a[1] % 3 == 0) {
 		FD_ZERO(set);
 		FD_SET(s->fd, set);
-		got = CALL(w, SYS_pselect6, s->fd + 1, set, NULL, NULL, none, NULL);
+		got = CALL(w, SYS_pselect6, s->fd + 1, set, NULL, NULL, none,
+			   NULL);
 		EXPECT(w, got, "select", ready);
 		return;
 	}
-	*p = (struct pollfd){ .fd = s->fd, .events = (short)(op->a[2] | POLLIN) };
-	got = op->a[1] % 3 == 1 ? CALL(w, SYS_poll, p, 1, 0) : CALL(w, SYS_ppoll, p, 1, none, NULL, 0);
+	*p = (struct pollfd){ .fd = s->fd,
+			      .events = (short)(op->a[2] | POLLIN) };
+	got = op->a[1] % 3 == 1 ? CALL(w, SYS_poll, p, 1, 0) :
+				  CALL(w, SYS_ppoll, p, 1, none, NULL, 0);
 	EXPECT(w, got, "poll", ready);
 	if (!w->blind && f->node == GENERATION &&
-	    (p->revents & ~(POLLIN | POLLRDNORM) || !!(p->revents & POLLIN) != ready))
+	    (p->revents & ~(POLLIN | POLLRDNORM) ||
+	     !!(p->revents & POLLIN) != ready))
 		wrong(w, "poll says %#x", p->revents);
 }

@@ -50,28 +50,28 @@ enum node { GENERATION, HARDWARE, OTHER };
 
 /* An open file, as the model has it. */
 struct file {
-	unsigned int refs;	/* descriptors, mappings, in flight; 0: not in use */
+	unsigned int refs; /* descriptors, mappings, in flight; 0: not in use */
 	enum node node;
 	bool path_only, readable, writable, nonblock;
 	bool tracked, unknown, fresh, charged;
-	bool uring;		/* io_uring may drop its last reference late */
-	unsigned int watched;	/* by the epoll set */
+	bool uring;	      /* io_uring may drop its last reference late */
+	unsigned int watched; /* by the epoll set */
 	uint32_t index;
 	uint32_t confirmed;
-	uint64_t confirmed_at;	/* world.published; UINT64_MAX: never */
-	pid_t pid;		/* of who tracked or confirmed last; 0: it is dead */
-	uint64_t start_time;	/* of the same; 0: not seen yet */
+	uint64_t confirmed_at; /* world.published; UINT64_MAX: never */
+	pid_t pid; /* of who tracked or confirmed last; 0: it is dead */
+	uint64_t start_time; /* of the same; 0: not seen yet */
 };
 
 struct slot {
-	int fd;			/* -1: none */
+	int fd; /* -1: none */
 	struct file *file;
 };
 
 enum shows { SHOWS_COUNTER, SHOWS_HARDWARE, SHOWS_RECORD };
 
 struct map {
-	unsigned char *at;	/* NULL: none */
+	unsigned char *at; /* NULL: none */
 	struct file *file;
 	enum shows shows;
 	bool readable;
@@ -85,15 +85,15 @@ struct map {
 enum { WRITABLE = 4 * PAGE, READABLE = 5 * PAGE };
 struct memory {
 	unsigned char *at, *edge, *all;
-	unsigned char image[READABLE];	/* what has to be there after the call */
+	unsigned char image[READABLE]; /* what has to be there after the call */
 };
 
 /* All that a program deals with. In races every thread has one, and no model. */
 struct world {
 	bool blind;
 	enum persona persona;
-	bool open_to_all;	/* both nodes have mode 0666 */
-	unsigned int limit;	/* max_watchers_per_user */
+	bool open_to_all;   /* both nodes have mode 0666 */
+	unsigned int limit; /* max_watchers_per_user */
 
 	uint32_t generation;
 	uint64_t published;
@@ -114,18 +114,18 @@ struct world {
 	int sockets[2];
 	struct file *in_flight[IN_FLIGHT];
 	unsigned int flying;
-	int inner, outer;	/* epoll sets, one in the other */
-	bool inner_unknown;	/* files are in it that the model knows nothing of */
+	int inner, outer;   /* epoll sets, one in the other */
+	bool inner_unknown; /* files are in it that the model knows nothing of */
 	int ring;
-	int helper;		/* a socket of root's publisher */
-	bool loose;		/* a file that io_uring used is closed */
+	int helper; /* a socket of root's publisher */
+	bool loose; /* a file that io_uring used is closed */
 
 	enum where where;
-	bool blocks;		/* the next call is ended by a signal */
+	bool blocks; /* the next call is ended by a signal */
 	const struct program *program;
 	unsigned int at_op;
 	uint64_t digest;
-	uint32_t last_seen;	/* in races */
+	uint32_t last_seen; /* in races */
 };
 
 /* What the processes share. */
@@ -133,18 +133,18 @@ struct shared {
 	uint64_t operations, programs;
 	uint64_t digest;
 	unsigned int edges;
-	uint64_t number;	/* of the program that runs */
+	uint64_t number; /* of the program that runs */
 	struct program program;
 	unsigned int at_op;
-	long result;		/* of a call in a child */
+	long result; /* of a call in a child */
 	unsigned int corpus_size, corpus_given;
 	struct program corpus[MAX_PROGRAMS];
 };
 extern struct shared *shared;
 
 /* main.c */
-__attribute__((noreturn, format(printf, 2, 3))) void wrong(const struct world *w,
-							   const char *format, ...);
+__attribute__((noreturn, format(printf, 2, 3))) void
+wrong(const struct world *w, const char *format, ...);
 
 /* race.c: several threads at once, on each other's files */
 void race(struct world *worlds, unsigned int n, uint64_t seed);
@@ -200,12 +200,15 @@ void check_nothing_is_left(struct world *w);
 const char *text_of(const char *path, char *text, size_t size);
 
 /* calls.c: makes a call as the operation says; the result or -errno */
-long call6(struct world *w, long nr, long a, long b, long c, long d, long e, long f);
-#define CALL6(w, nr, a, b, c, d, e, f, ...) \
-	call6(w, nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+long call6(struct world *w, long nr, long a, long b, long c, long d, long e,
+	   long f);
+#define CALL6(w, nr, a, b, c, d, e, f, ...)                                 \
+	call6(w, nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), \
+	      (long)(f))
 #define CALL(w, ...) CALL6(w, __VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
-void expect_any(struct world *w, long got, const long *want, size_t n, const char *what);
-#define EXPECT(w, got, what, ...) \
+void expect_any(struct world *w, long got, const long *want, size_t n,
+		const char *what);
+#define EXPECT(w, got, what, ...)                         \
 	expect_any(w, got, (const long[]){ __VA_ARGS__ }, \
 		   sizeof((const long[]){ __VA_ARGS__ }) / sizeof(long), what)
 void set_slot(struct world *w, struct slot *s, long fd, struct file *f);
@@ -215,23 +218,28 @@ void interrupt_often(bool on);
 /* No memory can be there, and the kernel may say so before it asks the driver. */
 bool is_hopeless(uint64_t at, size_t len);
 /* What sysgenid's read or write does, by whatever call; @blocks: it sleeps. */
-long model_read(struct world *w, struct file *f, uint64_t at, size_t len, bool *blocks);
+long model_read(struct world *w, struct file *f, uint64_t at, size_t len,
+		bool *blocks);
 long model_write(struct world *w, struct file *f, uint64_t at, size_t len);
 
 /* Operations. */
 typedef void operation(struct world *w, const struct op *op);
-operation op_open, op_reopen, op_duplicate, op_close, op_read, op_write, op_poll;	/* calls.c */
-operation op_get, op_wait, op_list, op_trigger, op_declare, op_confirm;	/* structs.c */
+operation op_open, op_reopen, op_duplicate, op_close, op_read, op_write,
+	op_poll; /* calls.c */
+operation op_get, op_wait, op_list, op_trigger, op_declare,
+	op_confirm; /* structs.c */
 operation op_track, op_wait_watchers, op_trigger_min, op_any_ioctl;
-operation op_map, op_unmap, op_protect, op_remap, op_advise, op_poke;	/* maps.c */
-operation op_publish, op_fcntl, op_transfer, op_misc, op_sysfs, op_epoll, op_send, op_receive;	/* others.c */
-operation op_uring;	/* uring.c */
+operation op_map, op_unmap, op_protect, op_remap, op_advise,
+	op_poke; /* maps.c */
+operation op_publish, op_fcntl, op_transfer, op_misc, op_sysfs, op_epoll,
+	op_send, op_receive; /* others.c */
+operation op_uring;	     /* uring.c */
 
 struct kind_of_op {
 	const char *name;
 	operation *run;
 	unsigned int weight;
-	bool local;		/* changes the process itself: not for a child */
+	bool local; /* changes the process itself: not for a child */
 };
 extern const struct kind_of_op kinds[];
 extern const unsigned int kind_count;

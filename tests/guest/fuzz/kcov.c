@@ -18,8 +18,8 @@ enum { WORDS = 1 << 17, SEEN = 1 << 16 };
 
 static int kcov = -1;
 static uint64_t *words;
-static uint64_t first, end;	/* of the module */
-static unsigned char *seen;	/* of all processes */
+static uint64_t first, end; /* of the module */
+static unsigned char *seen; /* of all processes */
 
 static void find_module(void)
 {
@@ -28,7 +28,8 @@ static void find_module(void)
 	char line[256];
 
 	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "sysgenid %llu %*s %*s %*s 0x%llx", &size, &at) == 2) {
+		if (sscanf(line, "sysgenid %llu %*s %*s %*s 0x%llx", &size,
+			   &at) == 2) {
 			first = at;
 			end = at + size;
 		}
@@ -46,8 +47,10 @@ bool kcov_open(void)
 	find_module();
 	if (!first || ioctl(kcov, KCOV_INIT_TRACE, WORDS))
 		wrong(NULL, "KCOV cannot be used: %s", strerror(errno));
-	words = mmap(NULL, WORDS * sizeof(*words), PROT_READ | PROT_WRITE, MAP_SHARED, kcov, 0);
-	seen = mmap(NULL, SEEN, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	words = mmap(NULL, WORDS * sizeof(*words), PROT_READ | PROT_WRITE,
+		     MAP_SHARED, kcov, 0);
+	seen = mmap(NULL, SEEN, PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (words == MAP_FAILED || seen == MAP_FAILED)
 		wrong(NULL, "cannot map memory of KCOV: %s", strerror(errno));
 	return true;

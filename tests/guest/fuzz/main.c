@@ -60,7 +60,8 @@ static const char *const persona_names[] = {
 
 static void print_where(void)
 {
-	printf("seed %llu program %llu operation %u of\n", (unsigned long long)options.seed,
+	printf("seed %llu program %llu operation %u of\n",
+	       (unsigned long long)options.seed,
 	       (unsigned long long)shared->number, shared->at_op + 1);
 	print_program(stdout, &shared->program);
 	fflush(stdout);
@@ -76,13 +77,15 @@ void wrong(const struct world *w, const char *format, ...)
 	vprintf(format, args);
 	va_end(args);
 	if (w)
-		printf(" (%s%s%s)", persona_names[w->persona], w->open_to_all ? ", mode 0666" : "",
+		printf(" (%s%s%s)", persona_names[w->persona],
+		       w->open_to_all ? ", mode 0666" : "",
 		       w->blind ? ", in a race" : "");
 	puts("");
 	if (w && !w->blind)
 		print_where();
 	else
-		printf("seed %llu program %llu\n", (unsigned long long)options.seed,
+		printf("seed %llu program %llu\n",
+		       (unsigned long long)options.seed,
 		       (unsigned long long)shared->number);
 	fflush(stdout);
 	_exit(1);
@@ -92,7 +95,8 @@ static unsigned long taint(void)
 {
 	char text[32];
 
-	return strtoul(text_of("/proc/sys/kernel/tainted", text, sizeof(text)), NULL, 10);
+	return strtoul(text_of("/proc/sys/kernel/tainted", text, sizeof(text)),
+		       NULL, 10);
 }
 
 static void write_text(const char *path, const char *text)
@@ -109,13 +113,15 @@ static void become(enum persona persona)
 	char map[32];
 
 	if ((persona == USER || persona == USER_NAMESPACE) &&
-	    (setgroups(0, NULL) || setresgid(UID, UID, UID) || setresuid(UID, UID, UID)))
+	    (setgroups(0, NULL) || setresgid(UID, UID, UID) ||
+	     setresuid(UID, UID, UID)))
 		wrong(NULL, "cannot become a user: %s", strerror(errno));
 	/* Else /proc/self would be root's. */
 	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	if (persona == ROOT || persona == USER)
 		return;
-	snprintf(map, sizeof(map), "0 %d 1", persona == ROOT_NAMESPACE ? 0 : UID);
+	snprintf(map, sizeof(map), "0 %d 1",
+		 persona == ROOT_NAMESPACE ? 0 : UID);
 	if (unshare(CLONE_NEWUSER))
 		wrong(NULL, "no user namespace: %s", strerror(errno));
 	write_text("/proc/self/setgroups", "deny");
@@ -147,8 +153,8 @@ static void save(void)
 	if (saved < shared->corpus_given)
 		saved = shared->corpus_given;
 	for (; options.save && saved < shared->corpus_size; saved++) {
-		snprintf(path, sizeof(path), "%s/%llu-%u", options.save, (unsigned long long)options.seed,
-			 saved);
+		snprintf(path, sizeof(path), "%s/%llu-%u", options.save,
+			 (unsigned long long)options.seed, saved);
 		out = fopen(path, "we");
 		if (!out)
 			wrong(NULL, "%s: %s", path, strerror(errno));
@@ -239,7 +245,8 @@ static int start_publisher(void)
 /* Programs that follow each other. Who runs them, and how, depends on @batch alone. */
 static void run_batch(uint64_t batch, uint64_t first, uint64_t end)
 {
-	bool races = !options.exact && !options.replay && batch / PERSONAS % 6 == 5;
+	bool races = !options.exact && !options.replay &&
+		     batch / PERSONAS % 6 == 5;
 	unsigned long tainted = taint();
 	struct program p;
 
@@ -262,7 +269,8 @@ static void run_batch(uint64_t batch, uint64_t first, uint64_t end)
 	worlds[0].pid = getpid();
 	for (shared->number = first; shared->number < end; shared->number++) {
 		if (races && shared->number % BATCH < RACES) {
-			race(worlds, RACERS, mixed(options.seed, shared->number));
+			race(worlds, RACERS,
+			     mixed(options.seed, shared->number));
 		} else if (!races) {
 			make(&p, shared->number);
 			run_program(&worlds[0], &p);
@@ -288,7 +296,8 @@ static void set_stage(uint64_t batch)
 {
 	mode_t all = batch / PERSONAS % 2 ? 0666 : 0;
 
-	if (chmod(SYSGENID_DEVICE, all ?: 0644) || chmod(SYSGENID_HW_DEVICE, all ?: 0440))
+	if (chmod(SYSGENID_DEVICE, all ?: 0644) ||
+	    chmod(SYSGENID_HW_DEVICE, all ?: 0440))
 		wrong(NULL, "%s: %s", SYSGENID_DEVICE, strerror(errno));
 	write_text("/sys/module/sysgenid/parameters/max_watchers_per_user",
 		   batch / PERSONAS % 3 ? "2" : "1024");
@@ -319,7 +328,8 @@ static void supervise(uint64_t batch, uint64_t first, uint64_t end)
 			seen = shared->operations;
 			since = now();
 		} else if (now() - since > HANG_S) {
-			printf("wrong: nothing happens for %d seconds\n", HANG_S);
+			printf("wrong: nothing happens for %d seconds\n",
+			       HANG_S);
 			print_where();
 			kill(pid, SIGKILL);
 			exit(1);
@@ -343,11 +353,16 @@ static void usage(void)
 static void parse(int argc, char **argv)
 {
 	static const struct option known[] = {
-		{ "seed", required_argument, NULL, 's' }, { "seconds", required_argument, NULL, 't' },
-		{ "ops", required_argument, NULL, 'o' },  { "first", required_argument, NULL, 'f' },
-		{ "programs", required_argument, NULL, 'p' }, { "exact", no_argument, NULL, 'e' },
-		{ "replay", no_argument, NULL, 'r' },     { "trace", no_argument, NULL, 'v' },
-		{ "save", required_argument, NULL, 'd' }, { NULL, 0, NULL, 0 },
+		{ "seed", required_argument, NULL, 's' },
+		{ "seconds", required_argument, NULL, 't' },
+		{ "ops", required_argument, NULL, 'o' },
+		{ "first", required_argument, NULL, 'f' },
+		{ "programs", required_argument, NULL, 'p' },
+		{ "exact", no_argument, NULL, 'e' },
+		{ "replay", no_argument, NULL, 'r' },
+		{ "trace", no_argument, NULL, 'v' },
+		{ "save", required_argument, NULL, 'd' },
+		{ NULL, 0, NULL, 0 },
 	};
 	struct program p;
 	int c;
@@ -430,7 +445,8 @@ int main(int argc, char **argv)
 {
 	double start = now();
 
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED)
 		return 1;
 	parse(argc, argv);
@@ -443,10 +459,13 @@ int main(int argc, char **argv)
 		replay();
 	else
 		run_from_seed(start);
-	printf("operations %llu programs %llu seconds %.1f digest %016llx", (unsigned long long)shared->operations,
-	       (unsigned long long)shared->programs, now() - start, (unsigned long long)shared->digest);
+	printf("operations %llu programs %llu seconds %.1f digest %016llx",
+	       (unsigned long long)shared->operations,
+	       (unsigned long long)shared->programs, now() - start,
+	       (unsigned long long)shared->digest);
 	if (guided)
-		printf(" edges %u corpus %u", shared->edges, shared->corpus_size);
+		printf(" edges %u corpus %u", shared->edges,
+		       shared->corpus_size);
 	puts("");
 	return 0;
 }

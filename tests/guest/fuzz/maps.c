@@ -27,8 +27,9 @@ static void drop(struct world *w, struct map *map)
 
 static void check_failed(struct world *w, const char *what, long got)
 {
-	static const int errors[] = { EACCES, EAGAIN, EBADF, EEXIST, EFAULT, EINVAL, ENODEV, ENOMEM,
-				      ENXIO, EOPNOTSUPP, EOVERFLOW, EPERM };
+	static const int errors[] = { EACCES, EAGAIN,	  EBADF,     EEXIST,
+				      EFAULT, EINVAL,	  ENODEV,    ENOMEM,
+				      ENXIO,  EOPNOTSUPP, EOVERFLOW, EPERM };
 
 	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
 		if (got == -errors[i])
@@ -37,26 +38,47 @@ static void check_failed(struct world *w, const char *what, long got)
 }
 
 /* Old programs whose reads are executions are not among ours. */
-static bool may_map(const struct file *f, size_t len, int prot, int flags, uint64_t offset)
+static bool may_map(const struct file *f, size_t len, int prot, int flags,
+		    uint64_t offset)
 {
-	bool shared = (flags & MAP_TYPE) == MAP_SHARED || (flags & MAP_TYPE) == MAP_SHARED_VALIDATE;
+	bool shared = (flags & MAP_TYPE) == MAP_SHARED ||
+		      (flags & MAP_TYPE) == MAP_SHARED_VALIDATE;
 
-	if (!f || f->path_only || !f->readable || !len || len > PAGE || prot & (PROT_WRITE | PROT_EXEC))
+	if (!f || f->path_only || !f->readable || !len || len > PAGE ||
+	    prot & (PROT_WRITE | PROT_EXEC))
 		return false;
-	return f->node == GENERATION ? !offset : shared && (!offset || offset == PAGE);
+	return f->node == GENERATION ? !offset :
+				       shared && (!offset || offset == PAGE);
 }
 
 /* map, slot, how long, protection, flags, offset */
 void op_map(struct world *w, const struct op *op)
 {
-	static const size_t lengths[] = { PAGE, PAGE, PAGE, 4, 1, 0, PAGE + 1, 2 * PAGE, 1u << 30,
-					  (size_t)1 << 46, SIZE_MAX, SIZE_MAX - PAGE };
-	static const int protections[] = { PROT_READ, PROT_READ, PROT_READ, PROT_NONE, PROT_WRITE,
-					   PROT_READ | PROT_WRITE, PROT_EXEC, PROT_READ | PROT_EXEC };
-	static const int flags_of[] = { MAP_SHARED, MAP_SHARED, MAP_SHARED, MAP_PRIVATE,
-					MAP_SHARED_VALIDATE, MAP_SHARED | MAP_POPULATE,
-					MAP_SHARED | MAP_LOCKED, MAP_PRIVATE | MAP_POPULATE };
-	static const uint64_t offsets[] = { 0, 0, 0, PAGE, PAGE, 2 * PAGE, 1, 0x7ffffffffffff000,
+	static const size_t lengths[] = {
+		PAGE,	  PAGE,		  PAGE,	    4,	      1,
+		0,	  PAGE + 1,	  2 * PAGE, 1u << 30, (size_t)1 << 46,
+		SIZE_MAX, SIZE_MAX - PAGE
+	};
+	static const int protections[] = { PROT_READ,  PROT_READ,
+					   PROT_READ,  PROT_NONE,
+					   PROT_WRITE, PROT_READ | PROT_WRITE,
+					   PROT_EXEC,  PROT_READ | PROT_EXEC };
+	static const int flags_of[] = { MAP_SHARED,
+					MAP_SHARED,
+					MAP_SHARED,
+					MAP_PRIVATE,
+					MAP_SHARED_VALIDATE,
+					MAP_SHARED | MAP_POPULATE,
+					MAP_SHARED | MAP_LOCKED,
+					MAP_PRIVATE | MAP_POPULATE };
+	static const uint64_t offsets[] = { 0,
+					    0,
+					    0,
+					    PAGE,
+					    PAGE,
+					    2 * PAGE,
+					    1,
+					    0x7ffffffffffff000,
 					    -(uint64_t)PAGE };
 	struct slot *s = slot(w, op->a[1]);
 	struct map *map = map_of(w, op->a[0]);
@@ -87,7 +109,9 @@ void op_map(struct world *w, const struct op *op)
 	map->file = s->file;
 	map->file->refs++;
 	map->readable = prot & PROT_READ;
-	map->shows = s->file->node == GENERATION ? SHOWS_COUNTER : offset ? SHOWS_RECORD : SHOWS_HARDWARE;
+	map->shows = s->file->node == GENERATION ? SHOWS_COUNTER :
+		     offset			 ? SHOWS_RECORD :
+						   SHOWS_HARDWARE;
 }
 
 void op_unmap(struct world *w, const struct op *op)
@@ -98,8 +122,9 @@ void op_unmap(struct world *w, const struct op *op)
 /* map, protection */
 void op_protect(struct world *w, const struct op *op)
 {
-	static const int protections[] = { PROT_NONE, PROT_READ, PROT_WRITE, PROT_READ | PROT_WRITE,
-					   PROT_EXEC, PROT_READ | PROT_EXEC };
+	static const int protections[] = { PROT_NONE,  PROT_READ,
+					   PROT_WRITE, PROT_READ | PROT_WRITE,
+					   PROT_EXEC,  PROT_READ | PROT_EXEC };
 	struct map *map = map_of(w, op->a[0]);
 	int prot = protections[op->a[1] % 6];
 	bool refused = prot & (PROT_WRITE | PROT_EXEC);
@@ -116,10 +141,12 @@ void op_protect(struct world *w, const struct op *op)
 /* map, old length, new length, flags */
 void op_remap(struct world *w, const struct op *op)
 {
-	static const size_t lengths[] = { PAGE, PAGE, 2 * PAGE, 0, 1u << 30, SIZE_MAX };
+	static const size_t lengths[] = { PAGE, PAGE,	  2 * PAGE,
+					  0,	1u << 30, SIZE_MAX };
 	/* To give back more than there is would take away what follows. */
 	size_t before = op->a[1] % 4 ? PAGE : 0, after = lengths[op->a[2] % 6];
-	static const int flags_of[] = { MREMAP_MAYMOVE, 0, MREMAP_MAYMOVE | MREMAP_FIXED,
+	static const int flags_of[] = { MREMAP_MAYMOVE, 0,
+					MREMAP_MAYMOVE | MREMAP_FIXED,
 					MREMAP_MAYMOVE | MREMAP_DONTUNMAP };
 	struct map *map = map_of(w, op->a[0]);
 	int flags = flags_of[op->a[3] % 4];
@@ -129,7 +156,8 @@ void op_remap(struct world *w, const struct op *op)
 	if (!map->at)
 		return;
 	if (flags & MREMAP_FIXED) {
-		to = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		to = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+			  -1, 0);
 		if (after > PAGE)
 			after = PAGE;
 	}
@@ -149,10 +177,23 @@ void op_remap(struct world *w, const struct op *op)
 void op_advise(struct world *w, const struct op *op)
 {
 	/* None that takes pages away from the machine, or mappings from a child. */
-	static const int advice[] = { MADV_DONTNEED, MADV_REMOVE, MADV_FREE, MADV_WILLNEED, MADV_COLD,
-				      MADV_PAGEOUT, MADV_HUGEPAGE, MADV_MERGEABLE, MADV_DONTDUMP,
-				      MADV_DODUMP, MADV_WIPEONFORK, 22 /* POPULATE_READ */,
-				      23 /* POPULATE_WRITE */, 24 /* DONTNEED_LOCKED */, 25, 1000, -1 };
+	static const int advice[] = { MADV_DONTNEED,
+				      MADV_REMOVE,
+				      MADV_FREE,
+				      MADV_WILLNEED,
+				      MADV_COLD,
+				      MADV_PAGEOUT,
+				      MADV_HUGEPAGE,
+				      MADV_MERGEABLE,
+				      MADV_DONTDUMP,
+				      MADV_DODUMP,
+				      MADV_WIPEONFORK,
+				      22 /* POPULATE_READ */,
+				      23 /* POPULATE_WRITE */,
+				      24 /* DONTNEED_LOCKED */,
+				      25,
+				      1000,
+				      -1 };
 	struct map *map = map_of(w, op->a[0]);
 	unsigned char there;
 	long got;
@@ -167,10 +208,12 @@ void op_advise(struct world *w, const struct op *op)
 		got = CALL(w, SYS_mincore, map->at, PAGE, &there);
 		break;
 	case 19:
-		got = CALL(w, op->a[2] % 2 ? SYS_mlock : SYS_munlock, map->at, PAGE);
+		got = CALL(w, op->a[2] % 2 ? SYS_mlock : SYS_munlock, map->at,
+			   PAGE);
 		break;
 	default:
-		got = CALL(w, SYS_madvise, map->at, PAGE, advice[op->a[1] % 17]);
+		got = CALL(w, SYS_madvise, map->at, PAGE,
+			   advice[op->a[1] % 17]);
 		if (advice[op->a[1] % 17] == 23 && got >= 0)
 			wrong(w, "MADV_POPULATE_WRITE gives %ld", got);
 	}
@@ -204,7 +247,8 @@ void op_poke(struct world *w, const struct op *op)
 		close(fd);
 		return;
 	case 2:
-		got = CALL(w, SYS_process_vm_writev, w->pid, &local, 1, &remote, 1, 0);
+		got = CALL(w, SYS_process_vm_writev, w->pid, &local, 1, &remote,
+			   1, 0);
 		break;
 	case 3:
 		CALL(w, SYS_process_vm_readv, w->pid, &local, 1, &remote, 1, 0);

@@ -9,7 +9,8 @@
 
 static void *map_at(void *at, size_t len, int prot, int fd, off_t offset)
 {
-	int flags = (at ? MAP_FIXED : 0) | (fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED);
+	int flags = (at ? MAP_FIXED : 0) |
+		    (fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED);
 	void *p = mmap(at, len, prot, flags, fd, offset);
 
 	if (p == MAP_FAILED)
@@ -96,7 +97,8 @@ bool can_write(const struct world *w, uint64_t at, size_t len)
 
 bool can_read(const struct world *w, uint64_t at, size_t len)
 {
-	if (!len || within(at, len, w->memory.at, READABLE) || within(at, len, w->memory.edge, PAGE))
+	if (!len || within(at, len, w->memory.at, READABLE) ||
+	    within(at, len, w->memory.edge, PAGE))
 		return true;
 	for (int i = 0; i < MAPS; i++) {
 		const struct map *map = &w->maps[i];
@@ -167,7 +169,8 @@ void image_check(struct world *w)
 		return;
 	while (is[i] == want[i])
 		i++;
-	wrong(w, "memory at %p + %#zx is %02x %02x %02x %02x instead of %02x %02x %02x %02x",
-	      (void *)w->memory.at, i, is[i], is[i + 1], is[i + 2], is[i + 3], want[i],
-	      want[i + 1], want[i + 2], want[i + 3]);
+	wrong(w,
+	      "memory at %p + %#zx is %02x %02x %02x %02x instead of %02x %02x %02x %02x",
+	      (void *)w->memory.at, i, is[i], is[i + 1], is[i + 2], is[i + 3],
+	      want[i], want[i + 1], want[i + 2], want[i + 3]);
 }

@@ -24,7 +24,8 @@ static void open_epoll(struct world *w)
 
 	w->inner = epoll_create1(EPOLL_CLOEXEC);
 	w->outer = epoll_create1(EPOLL_CLOEXEC);
-	if (w->inner < 0 || epoll_ctl(w->outer, EPOLL_CTL_ADD, w->inner, &event))
+	if (w->inner < 0 ||
+	    epoll_ctl(w->outer, EPOLL_CTL_ADD, w->inner, &event))
 		wrong(w, "cannot make epoll sets: %s", strerror(errno));
 	w->inner_unknown = false;
 }
@@ -33,7 +34,8 @@ static unsigned int number_of(const char *path)
 {
 	char text[64];
 
-	return (unsigned int)strtoul(text_of(path, text, sizeof(text)), NULL, 10);
+	return (unsigned int)strtoul(text_of(path, text, sizeof(text)), NULL,
+				     10);
 }
 
 void world_open(struct world *w)
@@ -42,7 +44,8 @@ void world_open(struct world *w)
 	for (int i = 0; i < SLOTS; i++)
 		w->slots[i].fd = -1;
 	w->ring = -1;
-	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, w->sockets))
+	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+		       w->sockets))
 		wrong(w, "cannot make sockets: %s", strerror(errno));
 	open_epoll(w);
 }
@@ -78,11 +81,15 @@ void world_learn(struct world *w)
 {
 	struct sysgenid_get_args get = { .size = sizeof(get) };
 	struct sysgenid_watcher entry;
-	struct sysgenid_list_args list = { .size = sizeof(list), .flags = SYSGENID_LIST_ALL, .count = 1,
-					   .entries = (uintptr_t)&entry, .entry_size = sizeof(entry) };
+	struct sysgenid_list_args list = { .size = sizeof(list),
+					   .flags = SYSGENID_LIST_ALL,
+					   .count = 1,
+					   .entries = (uintptr_t)&entry,
+					   .entry_size = sizeof(entry) };
 	int fd = open(SYSGENID_DEVICE, O_RDWR | O_CLOEXEC);
 
-	if (fd < 0 || ioctl(fd, SYSGENID_GET, &get) || ioctl(fd, SYSGENID_SET_WATCHER_TRACKING, 1) ||
+	if (fd < 0 || ioctl(fd, SYSGENID_GET, &get) ||
+	    ioctl(fd, SYSGENID_SET_WATCHER_TRACKING, 1) ||
 	    ioctl(fd, SYSGENID_LIST_WATCHERS, &list) || list.count != 1)
 		wrong(w, "%s: %s", SYSGENID_DEVICE, strerror(errno));
 	close(fd);
@@ -143,7 +150,8 @@ unsigned int outdated(const struct world *w)
 	unsigned int n = 0;
 
 	for (int i = 0; i < FILES; i++)
-		n += w->files[i].refs && w->files[i].tracked && is_outdated(w, &w->files[i]);
+		n += w->files[i].refs && w->files[i].tracked &&
+		     is_outdated(w, &w->files[i]);
 	return n;
 }
 
@@ -173,7 +181,8 @@ void confirmed(struct world *w, struct file *f, bool identified)
 
 bool may_open(const struct world *w, enum node node, bool for_writing)
 {
-	if (w->open_to_all || w->persona == ROOT || w->persona == ROOT_NAMESPACE)
+	if (w->open_to_all || w->persona == ROOT ||
+	    w->persona == ROOT_NAMESPACE)
 		return true;
 	return node == GENERATION && !for_writing;
 }
@@ -216,23 +225,29 @@ static void check_page(struct world *w, const struct map *map)
 
 	if (map->shows == SHOWS_COUNTER) {
 		memcpy(&page, map->at, sizeof(page));
-		if (page.generation != w->generation || page.magic != SYSGENID_PAGE_MAGIC ||
-		    page.size != sizeof(page) || page.seq % 2 || page.features != w->features ||
-		    (w->time_known && page.time != w->time) || page.source != w->source ||
-		    page.reserved[0] || page.reserved[1] || page.reserved[2] || page.no_id[0] ||
+		if (page.generation != w->generation ||
+		    page.magic != SYSGENID_PAGE_MAGIC ||
+		    page.size != sizeof(page) || page.seq % 2 ||
+		    page.features != w->features ||
+		    (w->time_known && page.time != w->time) ||
+		    page.source != w->source || page.reserved[0] ||
+		    page.reserved[1] || page.reserved[2] || page.no_id[0] ||
 		    page.no_id[1])
-			wrong(w, "the counter page is wrong: generation %u instead of %u",
+			wrong(w,
+			      "the counter page is wrong: generation %u instead of %u",
 			      page.generation, w->generation);
 	} else if (map->shows == SHOWS_RECORD) {
 		memcpy(&record, map->at, sizeof(record));
-		if (record.size != sizeof(record) || record.hw_offset > PAGE - 16)
+		if (record.size != sizeof(record) ||
+		    record.hw_offset > PAGE - 16)
 			wrong(w, "the record page is wrong");
 	} else {
 		return;
 	}
 	for (; i < PAGE; i++)
 		if (map->at[i])
-			wrong(w, "byte %zu of a mapped page is %#x", i, map->at[i]);
+			wrong(w, "byte %zu of a mapped page is %#x", i,
+			      map->at[i]);
 }
 
 void check_pages(struct world *w)
@@ -249,10 +264,14 @@ void check_pages(struct world *w)
 		} else if (map->shows == SHOWS_COUNTER) {
 			uint32_t now;
 
-			page = (const struct sysgenid_page *)(const void *)map->at;
-			now = __atomic_load_n(&page->generation, __ATOMIC_ACQUIRE);
+			page = (const struct sysgenid_page *)(const void *)
+				       map->at;
+			now = __atomic_load_n(&page->generation,
+					      __ATOMIC_ACQUIRE);
 			if ((int32_t)(now - w->last_seen) < 0)
-				wrong(w, "the generation goes back from %u to %u", w->last_seen, now);
+				wrong(w,
+				      "the generation goes back from %u to %u",
+				      w->last_seen, now);
 			w->last_seen = now;
 		}
 	}
@@ -270,7 +289,8 @@ const char *text_of(const char *path, char *text, size_t size)
 }
 
 /* At once; or, where the kernel may close files later, in the end. */
-static void settles(struct world *w, const char *path, unsigned int want, bool late)
+static void settles(struct world *w, const char *path, unsigned int want,
+		    bool late)
 {
 	unsigned int is = 0;
 

@@ -24,7 +24,8 @@ void op_publish(struct world *w, const struct op *op)
 	char byte = 0;
 
 	(void)op;
-	if (write(w->helper, &byte, 1) != 1 || recv(w->helper, &byte, 1, MSG_WAITALL) != 1)
+	if (write(w->helper, &byte, 1) != 1 ||
+	    recv(w->helper, &byte, 1, MSG_WAITALL) != 1)
 		wrong(w, "the publisher is gone");
 	if (w->blind)
 		return;
@@ -36,9 +37,11 @@ void op_publish(struct world *w, const struct op *op)
 /* slot, what, value */
 void op_fcntl(struct world *w, const struct op *op)
 {
-	static const int commands[] = { F_GETFL, F_GETFD, F_GETOWN, F_SETOWN, F_GETLEASE, F_SETLEASE,
-					F_NOTIFY, F_GETPIPE_SZ, F_SETPIPE_SZ, F_ADD_SEALS, F_GET_SEALS,
-					F_GETSIG, F_GET_RW_HINT };
+	static const int commands[] = {
+		F_GETFL,     F_GETFD,  F_GETOWN,     F_SETOWN,	   F_GETLEASE,
+		F_SETLEASE,  F_NOTIFY, F_GETPIPE_SZ, F_SETPIPE_SZ, F_ADD_SEALS,
+		F_GET_SEALS, F_GETSIG, F_GET_RW_HINT
+	};
 	struct slot *s = slot(w, op->a[0]);
 	struct file *f = s->file;
 	int on = op->a[2] & 1;
@@ -49,8 +52,10 @@ void op_fcntl(struct world *w, const struct op *op)
 	switch (op->a[1] % 8) {
 	case 0:
 	case 1:
-		got = CALL(w, SYS_fcntl, s->fd, F_SETFL, (on ? O_NONBLOCK : 0) |
-			   (op->a[2] & 2 ? O_ASYNC : 0) | (op->a[2] & 4 ? O_APPEND : 0));
+		got = CALL(w, SYS_fcntl, s->fd, F_SETFL,
+			   (on ? O_NONBLOCK : 0) |
+				   (op->a[2] & 2 ? O_ASYNC : 0) |
+				   (op->a[2] & 4 ? O_APPEND : 0));
 		if (!got)
 			f->nonblock = on;
 		if (f->node == GENERATION && !f->path_only)
@@ -69,7 +74,8 @@ void op_fcntl(struct world *w, const struct op *op)
 		CALL(w, SYS_flock, s->fd, (on ? LOCK_EX : LOCK_SH) | LOCK_NB);
 		break;
 	default:
-		CALL(w, SYS_fcntl, s->fd, commands[op->a[2] % 13], op->a[3] % 4);
+		CALL(w, SYS_fcntl, s->fd, commands[op->a[2] % 13],
+		     op->a[3] % 4);
 	}
 }
 
@@ -81,14 +87,16 @@ void op_transfer(struct world *w, const struct op *op)
 	int ends[2];
 	long got = 0;
 
-	if (!s->file || (s->file->node == OTHER && to->file && to->file->node == OTHER))
+	if (!s->file ||
+	    (s->file->node == OTHER && to->file && to->file->node == OTHER))
 		return;
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK))
 		return;
 	w->blocks = true;
 	switch (op->a[1] % 8) {
 	case 0:
-		got = CALL(w, SYS_splice, s->fd, NULL, ends[1], NULL, len + 1, SPLICE_F_NONBLOCK);
+		got = CALL(w, SYS_splice, s->fd, NULL, ends[1], NULL, len + 1,
+			   SPLICE_F_NONBLOCK);
 		break;
 	case 1:
 		if (write(ends[1], &w->generation, sizeof(w->generation)) < 0)
@@ -99,19 +107,22 @@ void op_transfer(struct world *w, const struct op *op)
 		got = CALL(w, SYS_sendfile, ends[1], s->fd, NULL, len + 1);
 		break;
 	case 3:
-		got = CALL(w, SYS_copy_file_range, s->fd, NULL, to->fd, NULL, len + 1, 0);
+		got = CALL(w, SYS_copy_file_range, s->fd, NULL, to->fd, NULL,
+			   len + 1, 0);
 		break;
 	case 4:
 		got = CALL(w, SYS_sendfile, to->fd, s->fd, NULL, len + 1);
 		break;
 	case 5:
-		got = CALL(w, SYS_tee, s->fd, ends[1], len + 1, SPLICE_F_NONBLOCK);
+		got = CALL(w, SYS_tee, s->fd, ends[1], len + 1,
+			   SPLICE_F_NONBLOCK);
 		break;
 	case 6:
 		got = CALL(w, SYS_ioctl, s->fd, FICLONE, to->fd);
 		break;
 	default:
-		got = CALL(w, SYS_splice, s->fd, NULL, to->fd, NULL, len + 1, SPLICE_F_NONBLOCK);
+		got = CALL(w, SYS_splice, s->fd, NULL, to->fd, NULL, len + 1,
+			   SPLICE_F_NONBLOCK);
 	}
 	w->blocks = false;
 	close(ends[0]);
@@ -181,16 +192,20 @@ void op_misc(struct world *w, const struct op *op)
 /* attribute, read or write, offset */
 void op_sysfs(struct world *w, const struct op *op)
 {
-	static const char *const names[] = { "generation", "watchers", "outdated", "source",
-					     "hw_page_error", "reseed_error", "sources" };
+	static const char *const names[] = { "generation",    "watchers",
+					     "outdated",      "source",
+					     "hw_page_error", "reseed_error",
+					     "sources" };
 	unsigned int which = op->a[0] % 7, number = 0;
 	char path[80], want[64] = "none\n";
 	char *text = (char *)w->memory.at + 0x100;
 	long got;
 	int fd;
 
-	snprintf(path, sizeof(path), "/sys/class/misc/sysgenid/%s", names[which]);
-	fd = (int)CALL(w, SYS_openat, AT_FDCWD, path, (op->a[1] % 4 == 3 ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
+	snprintf(path, sizeof(path), "/sys/class/misc/sysgenid/%s",
+		 names[which]);
+	fd = (int)CALL(w, SYS_openat, AT_FDCWD, path,
+		       (op->a[1] % 4 == 3 ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
 	if (fd < 0)
 		return;
 	if (op->a[1] % 4 == 3) {
@@ -266,16 +281,19 @@ void op_epoll(struct world *w, const struct op *op)
 			event.events = op->a[2] & ~(uint32_t)EPOLLWAKEUP;
 			w->inner_unknown = true;
 		}
-		n = CALL(w, SYS_epoll_ctl, w->inner, EPOLL_CTL_ADD, s->fd, &event);
+		n = CALL(w, SYS_epoll_ctl, w->inner, EPOLL_CTL_ADD, s->fd,
+			 &event);
 		if (f->node != GENERATION)
 			w->inner_unknown = true;
 		else if (!n)
 			f->watched++;
 		if (f->node == HARDWARE)
-			EXPECT(w, n, "EPOLL_CTL_ADD", f->path_only ? -EBADF : -EPERM);
+			EXPECT(w, n, "EPOLL_CTL_ADD",
+			       f->path_only ? -EBADF : -EPERM);
 		break;
 	case 3:
-		n = CALL(w, SYS_epoll_ctl, w->inner, EPOLL_CTL_DEL, s->fd, NULL);
+		n = CALL(w, SYS_epoll_ctl, w->inner, EPOLL_CTL_DEL, s->fd,
+			 NULL);
 		if (!n && f && f->node == GENERATION)
 			f->watched--;
 		break;
@@ -289,9 +307,11 @@ void op_epoll(struct world *w, const struct op *op)
 			CALL(w, SYS_epoll_pwait, set, got, 4, 0, NULL, 0);
 			break;
 		}
-		n = CALL(w, SYS_epoll_pwait, set, got, 4, ready ? EVENT_MS : 0, NULL, 0);
+		n = CALL(w, SYS_epoll_pwait, set, got, 4, ready ? EVENT_MS : 0,
+			 NULL, 0);
 		if (ready ? n < 1 : n)
-			wrong(w, "epoll_wait gives %ld, and files are %sready", n, ready ? "" : "not ");
+			wrong(w, "epoll_wait gives %ld, and files are %sready",
+			      n, ready ? "" : "not ");
 	}
 }
 
@@ -305,13 +325,16 @@ void op_send(struct world *w, const struct op *op)
 	} control = { .room = { 0 } };
 	char byte = 0;
 	struct iovec iov = { &byte, 1 };
-	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+	struct msghdr message = { .msg_iov = &iov,
+				  .msg_iovlen = 1,
+				  .msg_control = &control,
 				  .msg_controllen = sizeof(control) };
 	long got;
 
 	if (!s->file || w->flying == IN_FLIGHT)
 		return;
-	control.header = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET,
+	control.header = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(int)),
+					   .cmsg_level = SOL_SOCKET,
 					   .cmsg_type = SCM_RIGHTS };
 	memcpy(CMSG_DATA(&control.header), &s->fd, sizeof(int));
 	got = CALL(w, SYS_sendmsg, w->sockets[0], &message, 0);
@@ -331,7 +354,9 @@ void op_receive(struct world *w, const struct op *op)
 	} control = { .room = { 0 } };
 	char byte;
 	struct iovec iov = { &byte, 1 };
-	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+	struct msghdr message = { .msg_iov = &iov,
+				  .msg_iovlen = 1,
+				  .msg_control = &control,
 				  .msg_controllen = sizeof(control) };
 	struct file *f;
 	long got;
@@ -341,13 +366,16 @@ void op_receive(struct world *w, const struct op *op)
 		return;
 	clear_slot(w, s);
 	do {
-		got = CALL(w, SYS_recvmsg, w->sockets[1], &message, MSG_CMSG_CLOEXEC);
+		got = CALL(w, SYS_recvmsg, w->sockets[1], &message,
+			   MSG_CMSG_CLOEXEC);
 	} while (got == -EINTR);
 	if (got != 1 || message.msg_controllen < CMSG_LEN(sizeof(int)))
-		wrong(w, "a descriptor that was sent does not arrive: %ld", got);
+		wrong(w, "a descriptor that was sent does not arrive: %ld",
+		      got);
 	memcpy(&fd, CMSG_DATA(&control.header), sizeof(fd));
 	f = w->in_flight[0];
-	memmove(w->in_flight, w->in_flight + 1, --w->flying * sizeof(w->in_flight[0]));
+	memmove(w->in_flight, w->in_flight + 1,
+		--w->flying * sizeof(w->in_flight[0]));
 	s->fd = fd;
 	s->file = f;
 }

@@ -45,7 +45,8 @@ const struct kind_of_op kinds[] = {
 };
 const unsigned int kind_count = sizeof(kinds) / sizeof(kinds[0]);
 
-static const char *const where_names[] = { [SELF] = "", [CHILD] = "@child", [THREAD] = "@thread" };
+static const char *const
+	where_names[] = { [SELF] = "", [CHILD] = "@child", [THREAD] = "@thread" };
 
 /* splitmix64 */
 uint64_t mixed(uint64_t a, uint64_t b)
@@ -103,14 +104,16 @@ static void insert(struct program *p, unsigned int at, struct op op)
 
 static void mutate(struct random *r, struct program *p)
 {
-	const struct program *with = &shared->corpus[below(r, shared->corpus_size)];
+	const struct program *with =
+		&shared->corpus[below(r, shared->corpus_size)];
 	unsigned int at = below(r, p->n), from;
 
 	switch (below(r, 8)) {
 	case 0:
 		if (p->n > 1) {
 			p->n--;
-			memmove(&p->ops[at], &p->ops[at + 1], (p->n - at) * sizeof(struct op));
+			memmove(&p->ops[at], &p->ops[at + 1],
+				(p->n - at) * sizeof(struct op));
 		}
 		break;
 	case 1:
@@ -170,7 +173,8 @@ void print_program(FILE *out, const struct program *p)
 		const struct op *op = &p->ops[i];
 		int last = ARGUMENTS;
 
-		fprintf(out, "%s%s", kinds[op->code].name, where_names[op->where]);
+		fprintf(out, "%s%s", kinds[op->code].name,
+			where_names[op->where]);
 		while (last && !op->a[last - 1])
 			last--;
 		for (int k = 0; k < last; k++)

@@ -28,12 +28,14 @@ struct racer {
 /* Whatever sleeps is woken. */
 static timer_t wake_me_often(void)
 {
-	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGALRM };
+	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID,
+				  .sigev_signo = SIGALRM };
 	struct itimerspec often = { { 0, 2000000 }, { 0, 2000000 } };
 	timer_t timer;
 
 	event._sigev_un._tid = (int)syscall(SYS_gettid);
-	if (timer_create(CLOCK_MONOTONIC, &event, &timer) || timer_settime(timer, 0, &often, NULL))
+	if (timer_create(CLOCK_MONOTONIC, &event, &timer) ||
+	    timer_settime(timer, 0, &often, NULL))
 		wrong(NULL, "cannot make a timer: %s", strerror(errno));
 	return timer;
 }
@@ -42,19 +44,23 @@ static bool changes_slots(const struct op *op)
 {
 	operation *run = kinds[op->code].run;
 
-	return run == op_open || run == op_reopen || run == op_duplicate || run == op_close ||
-	       run == op_receive;
+	return run == op_open || run == op_reopen || run == op_duplicate ||
+	       run == op_close || run == op_receive;
 }
 
 static void one(struct racer *r, const struct op *op)
 {
 	struct world *w = r->world;
 	struct slot *s = slot(w, op->a[0]), own = *s;
-	struct file another = { .refs = 1000, .node = GENERATION, .readable = true, .writable = true };
+	struct file another = { .refs = 1000,
+				.node = GENERATION,
+				.readable = true,
+				.writable = true };
 	bool borrows = !changes_slots(op) && below(&r->random, 2);
 
 	if (borrows)
-		*s = (struct slot){ atomic_load(&pool[below(&r->random, POOL)]), &another };
+		*s = (struct slot){ atomic_load(&pool[below(&r->random, POOL)]),
+				    &another };
 	kinds[op->code].run(w, op);
 	if (borrows)
 		*s = own;
@@ -68,7 +74,8 @@ static bool is_alone(const struct op *op)
 	operation *run = kinds[op->code].run;
 
 	/* These keep what they got, share a socket, or need to know whose a file is. */
-	return run == op_publish || run == op_send || run == op_sysfs || run == op_poke || run == op_uring;
+	return run == op_publish || run == op_send || run == op_sysfs ||
+	       run == op_poke || run == op_uring;
 }
 
 static void *run(void *arg)
@@ -96,7 +103,8 @@ void race(struct world *worlds, unsigned int n, uint64_t seed)
 	for (int i = 0; i < POOL; i++)
 		atomic_store(&pool[i], -1);
 	for (unsigned int i = 0; i < n; i++) {
-		racers[i] = (struct racer){ .world = &worlds[i], .random = { mixed(seed, i) } };
+		racers[i] = (struct racer){ .world = &worlds[i],
+					    .random = { mixed(seed, i) } };
 		if (pthread_create(&racers[i].thread, NULL, run, &racers[i]))
 			wrong(NULL, "cannot make a thread");
 	}

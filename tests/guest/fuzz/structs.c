@@ -13,7 +13,8 @@ enum { AT = 0x400, ENTRIES_AT = 0x2000, ENTROPY_AT = 0x1c00 };
 /* Timeouts that are waited for. */
 enum { SHORT_MS = 1, SHORT_NS = 200000 };
 
-#define UP_TO(type, member) (offsetof(type, member) + sizeof(((type *)0)->member))
+#define UP_TO(type, member) \
+	(offsetof(type, member) + sizeof(((type *)0)->member))
 
 static uint32_t size_of(uint32_t raw, size_t known)
 {
@@ -44,7 +45,8 @@ static uint32_t size_of(uint32_t raw, size_t known)
 }
 
 /* A struct for the module, with a size and something behind it. */
-static uint64_t place_struct(struct world *w, const struct op *op, void *s, size_t known)
+static uint64_t place_struct(struct world *w, const struct op *op, void *s,
+			     size_t known)
 {
 	unsigned char bytes[PAGE + 64] = { 0 };
 	uint64_t at = place(w, op->a[1], AT);
@@ -55,13 +57,16 @@ static uint64_t place_struct(struct world *w, const struct op *op, void *s, size
 	/* Mostly zero, as from a program that is built with a later header. */
 	if (tail % 4 == 3)
 		bytes[known + (tail >> 2) % 64] = 0xff;
-	put(w, at, bytes, size < sizeof(bytes) ? (size < known ? known : size) : sizeof(bytes));
+	put(w, at, bytes,
+	    size < sizeof(bytes) ? (size < known ? known : size) :
+				   sizeof(bytes));
 	image_begin(w);
 	return at;
 }
 
 /* What the module makes of it: an error, or 0 and the struct as it knows it. */
-static long model_in(struct world *w, uint64_t at, void *s, size_t known, size_t least, long *other)
+static long model_in(struct world *w, uint64_t at, void *s, size_t known,
+		     size_t least, long *other)
 {
 	uint32_t size;
 
@@ -121,8 +126,8 @@ static unsigned long command(const struct op *op, unsigned long known)
 }
 
 /* The model's answer is complete: make the call and compare. */
-static void compare(struct world *w, const struct op *op, unsigned long known, uint64_t at,
-		    const char *name, long want, long other)
+static void compare(struct world *w, const struct op *op, unsigned long known,
+		    uint64_t at, const char *name, long want, long other)
 {
 	struct slot *s = slot(w, op->a[0]);
 	long got = CALL(w, SYS_ioctl, s->fd, command(op, known), at);
@@ -146,14 +151,19 @@ static void learn_time(struct world *w, uint64_t at)
 {
 	uint64_t time;
 
-	memcpy(&time, memory_at(w, at + offsetof(struct sysgenid_get_args, time)), sizeof(time));
+	memcpy(&time,
+	       memory_at(w, at + offsetof(struct sysgenid_get_args, time)),
+	       sizeof(time));
 	if (!w->time_known) {
 		if (time < w->time || time > now_ns())
-			wrong(w, "the time is %llu, after %llu", (unsigned long long)time,
+			wrong(w, "the time is %llu, after %llu",
+			      (unsigned long long)time,
 			      (unsigned long long)w->time);
 		w->time = time;
 		w->time_known = true;
-		memcpy(image_at(w, at + offsetof(struct sysgenid_get_args, time)), &time, sizeof(time));
+		memcpy(image_at(w,
+				at + offsetof(struct sysgenid_get_args, time)),
+		       &time, sizeof(time));
 	}
 }
 
@@ -172,22 +182,28 @@ void op_get(struct world *w, const struct op *op)
 		got = CALL(w, SYS_ioctl, s->fd, SYSGENID_GET, at);
 		if (got == 0 && can_read(w, at, sizeof(get))) {
 			memcpy(&get, (void *)(uintptr_t)at, sizeof(get));
-			if ((int32_t)(get.generation - w->last_seen) < 0 || get.outdated > get.watchers)
-				wrong(w, "generation %u after %u, %u outdated of %u", get.generation,
-				      w->last_seen, get.outdated, get.watchers);
+			if ((int32_t)(get.generation - w->last_seen) < 0 ||
+			    get.outdated > get.watchers)
+				wrong(w,
+				      "generation %u after %u, %u outdated of %u",
+				      get.generation, w->last_seen,
+				      get.outdated, get.watchers);
 			w->last_seen = get.generation;
 		}
 		return;
 	}
 	if (!want)
-		want = model_in(w, at, &get, sizeof(get), UP_TO(struct sysgenid_get_args, time), &other);
+		want = model_in(w, at, &get, sizeof(get),
+				UP_TO(struct sysgenid_get_args, time), &other);
 	if (!want) {
 		get = (struct sysgenid_get_args){
 			.size = get.size,
 			.generation = w->generation,
 			.flags = (f->tracked ? SYSGENID_GET_TRACKED : 0) |
-				 (is_outdated(w, f) ? SYSGENID_GET_OUTDATED : 0) |
-				 (f->unknown ? SYSGENID_GET_UNKNOWN : 0) | w->standing_flags,
+				 (is_outdated(w, f) ? SYSGENID_GET_OUTDATED :
+						      0) |
+				 (f->unknown ? SYSGENID_GET_UNKNOWN : 0) |
+				 w->standing_flags,
 			.source = w->source,
 			.sources = w->sources,
 			.confirmed = f->confirmed,
@@ -210,7 +226,9 @@ void op_get(struct world *w, const struct op *op)
 
 static int64_t timeout(uint32_t raw)
 {
-	static const int64_t timeouts[] = { 0, 0, 1, SHORT_NS, SHORT_NS, -1, INT64_MIN, INT64_MAX };
+	static const int64_t timeouts[] = {
+		0, 0, 1, SHORT_NS, SHORT_NS, -1, INT64_MIN, INT64_MAX
+	};
 
 	return timeouts[raw % 8];
 }
@@ -228,7 +246,8 @@ void op_wait(struct world *w, const struct op *op)
 	if (is_other(s))
 		return;
 	if (!want)
-		want = model_in(w, at, &wait, sizeof(wait), UP_TO(struct sysgenid_wait_args, outdated),
+		want = model_in(w, at, &wait, sizeof(wait),
+				UP_TO(struct sysgenid_wait_args, outdated),
 				&other);
 	if (!want) {
 		if (w->loose)
@@ -240,13 +259,15 @@ void op_wait(struct world *w, const struct op *op)
 		} else if (f->tracked && is_outdated(w, f)) {
 			want = -EDEADLK;
 		} else if (wait.outdated) {
-			w->blocks = wait.timeout_ns < 0 || wait.timeout_ns > SHORT_NS;
+			w->blocks = wait.timeout_ns < 0 ||
+				    wait.timeout_ns > SHORT_NS;
 			want = w->blocks ? -EINTR : -ETIME;
 		}
 		if (model_out(w, at, &wait, sizeof(wait)))
 			want = -EFAULT;
 	}
-	compare(w, op, SYSGENID_WAIT_GENERATION, at, "SYSGENID_WAIT_GENERATION", want, other);
+	compare(w, op, SYSGENID_WAIT_GENERATION, at, "SYSGENID_WAIT_GENERATION",
+		want, other);
 }
 
 /* The start of a process is not known before it is seen once. */
@@ -258,7 +279,8 @@ static void learn_start(struct world *w, struct file *f, uint64_t at)
 	if (!f->start_time)
 		f->start_time = e.start_time;
 	if (f->pid ? f->start_time != w->start_time : f->start_time > now_ns())
-		wrong(w, "a watcher's start time is %llu", (unsigned long long)e.start_time);
+		wrong(w, "a watcher's start time is %llu",
+		      (unsigned long long)e.start_time);
 }
 
 struct listed {
@@ -275,15 +297,16 @@ static struct file *next_watcher(struct world *w, uint64_t index, bool all)
 	for (int i = 0; i < FILES; i++) {
 		struct file *f = &w->files[i];
 
-		if (f->refs && f->tracked && f->index >= index && (all || is_outdated(w, f)) &&
+		if (f->refs && f->tracked && f->index >= index &&
+		    (all || is_outdated(w, f)) &&
 		    (!next || f->index < next->index))
 			next = f;
 	}
 	return next;
 }
 
-static long model_entry(struct world *w, const struct sysgenid_list_args *list, uint64_t at,
-			struct file *f)
+static long model_entry(struct world *w, const struct sysgenid_list_args *list,
+			uint64_t at, struct file *f)
 {
 	struct sysgenid_watcher e = {
 		.pid = f->pid,
@@ -299,12 +322,13 @@ static long model_entry(struct world *w, const struct sysgenid_list_args *list, 
 		return -EFAULT;
 	image_put(w, at, &e, sizeof(e));
 	if (!w->blind)
-		memset(image_at(w, at) + sizeof(e), 0, list->entry_size - sizeof(e));
+		memset(image_at(w, at) + sizeof(e), 0,
+		       list->entry_size - sizeof(e));
 	return 0;
 }
 
-static long model_list(struct world *w, struct sysgenid_list_args *list, struct listed *listed,
-		       size_t *n)
+static long model_list(struct world *w, struct sysgenid_list_args *list,
+		       struct listed *listed, size_t *n)
 {
 	bool all = list->flags & SYSGENID_LIST_ALL;
 	uint64_t index = list->cursor;
@@ -334,15 +358,18 @@ static long model_list(struct world *w, struct sysgenid_list_args *list, struct 
 
 static uint32_t count_of(uint32_t raw)
 {
-	static const uint32_t counts[] = { SYSGENID_LIST_MAX, 1, 2, 3, 8, 0, SYSGENID_LIST_MAX + 1,
-					   UINT32_MAX };
+	static const uint32_t counts[] = {
+		SYSGENID_LIST_MAX,     1,	  2, 3, 8, 0,
+		SYSGENID_LIST_MAX + 1, UINT32_MAX
+	};
 
 	return raw % 24 < 16 ? counts[raw % 5] : counts[raw % 8];
 }
 
 static uint32_t entry_size_of(uint32_t raw)
 {
-	static const uint32_t sizes[] = { 48, 47, 49, 56, 4096, 4097, 0, UINT32_MAX };
+	static const uint32_t sizes[] = { 48,	47,   49, 56,
+					  4096, 4097, 0,  UINT32_MAX };
 
 	return raw % 3 ? 48 : sizes[raw / 3 % 8];
 }
@@ -364,24 +391,30 @@ void op_list(struct world *w, const struct op *op)
 {
 	struct slot *s = slot(w, op->a[0]);
 	struct sysgenid_list_args list = {
-		.flags = op->a[5] % 16 == 15 ? op->a[5] : op->a[5] & SYSGENID_LIST_ALL,
+		.flags = op->a[5] % 16 == 15 ? op->a[5] :
+					       op->a[5] & SYSGENID_LIST_ALL,
 		.cursor = cursor_of(w, op->a[4]),
 		.entries = place(w, op->a[3], ENTRIES_AT),
 		.entry_size = entry_size_of(op->a[3] >> 16),
 		.count = count_of(op->a[4] >> 16),
 	};
-	uint64_t at = place_struct(w, op, &list, sizeof(list)), end = at + sizeof(list);
+	uint64_t at = place_struct(w, op, &list, sizeof(list)),
+		 end = at + sizeof(list);
 	struct listed listed[FILES];
 	size_t n = 0;
 	long other = 0, got, want = model_file(s);
 
-	if (is_other(s) || (list.entries < end && at < list.entries + (uint64_t)list.entry_size * FILES))
+	if (is_other(s) ||
+	    (list.entries < end &&
+	     at < list.entries + (uint64_t)list.entry_size * FILES))
 		return;
 	if (!want)
-		want = model_in(w, at, &list, sizeof(list), UP_TO(struct sysgenid_list_args, outdated),
+		want = model_in(w, at, &list, sizeof(list),
+				UP_TO(struct sysgenid_list_args, outdated),
 				&other);
-	if (!want && (list.flags & ~(uint32_t)SYSGENID_LIST_ALL || !list.count ||
-		      list.count > SYSGENID_LIST_MAX || list.entry_size < sizeof(struct sysgenid_watcher) ||
+	if (!want && (list.flags & ~(uint32_t)SYSGENID_LIST_ALL ||
+		      !list.count || list.count > SYSGENID_LIST_MAX ||
+		      list.entry_size < sizeof(struct sysgenid_watcher) ||
 		      list.entry_size > PAGE))
 		want = -EINVAL;
 	if (!want) {
@@ -407,7 +440,8 @@ void op_list(struct world *w, const struct op *op)
 /* slot, where, size, expected generation, entropy (where and length), flags */
 void op_trigger(struct world *w, const struct op *op)
 {
-	static const uint32_t lengths[] = { 16, 0, 1, 512, 513, UINT32_MAX, 32, 64 };
+	static const uint32_t lengths[] = { 16,	 0,	     1,	 512,
+					    513, UINT32_MAX, 32, 64 };
 	struct slot *s = slot(w, op->a[0]);
 	struct sysgenid_trigger_args trigger = {
 		.flags = op->a[5] % 16 == 15 ? op->a[5] : 0,
@@ -424,8 +458,10 @@ void op_trigger(struct world *w, const struct op *op)
 		want = -EACCES;
 	if (!want)
 		want = model_in(w, at, &trigger, sizeof(trigger),
-				UP_TO(struct sysgenid_trigger_args, published), &other);
-	if (!want && (trigger.flags || trigger.entropy_len > SYSGENID_ENTROPY_MAX))
+				UP_TO(struct sysgenid_trigger_args, published),
+				&other);
+	if (!want &&
+	    (trigger.flags || trigger.entropy_len > SYSGENID_ENTROPY_MAX))
 		want = -EINVAL;
 	if (!want && !can_read(w, trigger.entropy, trigger.entropy_len))
 		want = -EFAULT;
@@ -448,7 +484,9 @@ void op_declare(struct world *w, const struct op *op)
 {
 	struct slot *s = slot(w, op->a[0]);
 	struct sysgenid_declare_args declare = {
-		.flags = op->a[4] % 16 == 15 ? op->a[4] : op->a[4] & SYSGENID_DECLARE_UNKNOWN,
+		.flags = op->a[4] % 16 == 15 ?
+				 op->a[4] :
+				 op->a[4] & SYSGENID_DECLARE_UNKNOWN,
 		.generation = near(w, op->a[3]),
 		.reserved = op->a[4] % 16 == 13 ? op->a[4] : 0,
 	};
@@ -460,8 +498,10 @@ void op_declare(struct world *w, const struct op *op)
 		return;
 	if (!want)
 		want = model_in(w, at, &declare, sizeof(declare),
-				UP_TO(struct sysgenid_declare_args, reserved), &other);
-	if (!want && (declare.flags & ~(uint32_t)SYSGENID_DECLARE_UNKNOWN || declare.reserved))
+				UP_TO(struct sysgenid_declare_args, reserved),
+				&other);
+	if (!want && (declare.flags & ~(uint32_t)SYSGENID_DECLARE_UNKNOWN ||
+		      declare.reserved))
 		want = -EINVAL;
 	if (!want && !f->fresh)
 		want = -EBUSY;
@@ -482,7 +522,8 @@ void op_declare(struct world *w, const struct op *op)
 void op_confirm(struct world *w, const struct op *op)
 {
 	struct slot *s = slot(w, op->a[0]);
-	struct sysgenid_confirm_args confirm = { .generation = near(w, op->a[3]) };
+	struct sysgenid_confirm_args confirm = { .generation =
+							 near(w, op->a[3]) };
 	uint64_t at = place_struct(w, op, &confirm, sizeof(confirm));
 	long other = 0, want = model_file(s);
 
@@ -490,7 +531,8 @@ void op_confirm(struct world *w, const struct op *op)
 		return;
 	if (!want)
 		want = model_in(w, at, &confirm, sizeof(confirm),
-				UP_TO(struct sysgenid_confirm_args, generation), &other);
+				UP_TO(struct sysgenid_confirm_args, generation),
+				&other);
 	if (!want && confirm.generation != w->generation)
 		want = -ESTALE;
 	if (!want)
@@ -510,7 +552,9 @@ static unsigned int charged(const struct world *w)
 /* slot, on or off */
 void op_track(struct world *w, const struct op *op)
 {
-	static const uint64_t values[] = { 1, 1, 1, 0, 2, UINT64_MAX, (uint64_t)1 << 32, 1 };
+	static const uint64_t values[] = {
+		1, 1, 1, 0, 2, UINT64_MAX, (uint64_t)1 << 32, 1
+	};
 	struct slot *s = slot(w, op->a[0]);
 	uint64_t on = values[op->a[1] % 8];
 	struct file *f = s->file;
@@ -522,7 +566,8 @@ void op_track(struct world *w, const struct op *op)
 		check_counts(w);
 	if (!want && !f->writable)
 		want = -EBADF;
-	if (!want && on && !f->tracked && is_limited(w) && charged(w) >= w->limit)
+	if (!want && on && !f->tracked && is_limited(w) &&
+	    charged(w) >= w->limit)
 		want = -EDQUOT;
 	if (!want && on) {
 		f->charged |= !f->tracked && is_limited(w);
@@ -539,8 +584,14 @@ void op_track(struct world *w, const struct op *op)
 /* slot, milliseconds */
 void op_wait_watchers(struct world *w, const struct op *op)
 {
-	static const uint64_t limits[] = { 0, SHORT_MS, SHORT_MS, INT64_MAX, UINT64_MAX,
-					   INT64_MAX / 1000000, INT64_MAX / 1000000 + 1, (uint64_t)1 << 32 };
+	static const uint64_t limits[] = { 0,
+					   SHORT_MS,
+					   SHORT_MS,
+					   INT64_MAX,
+					   UINT64_MAX,
+					   INT64_MAX / 1000000,
+					   INT64_MAX / 1000000 + 1,
+					   (uint64_t)1 << 32 };
 	struct slot *s = slot(w, op->a[0]);
 	uint64_t ms = limits[op->a[1] % 8];
 	long got, want = model_file(s);
@@ -585,7 +636,9 @@ void op_trigger_min(struct world *w, const struct op *op)
 	if (!want && least > UINT32_MAX)
 		want = -EINVAL;
 	if (!want && !w->blind)
-		publish(w, least > next && least != w->generation ? (uint32_t)least : next);
+		publish(w, least > next && least != w->generation ?
+				   (uint32_t)least :
+				   next);
 	got = CALL(w, SYS_ioctl, s->fd, SYSGENID_TRIGGER_GEN_UPDATE, least);
 	EXPECT(w, got, "SYSGENID_TRIGGER_GEN_UPDATE", want);
 }
@@ -596,7 +649,8 @@ static bool is_known(uint32_t command)
 	unsigned int number = _IOC_NR(command), type = _IOC_TYPE(command);
 
 	if (type != SYSGENID_IOCTL)
-		return type == 'T' || type == 'X' || type == 'f' || type == 0x94 || command < 4;
+		return type == 'T' || type == 'X' || type == 'f' ||
+		       type == 0x94 || command < 4;
 	if (_IOC_DIR(command) == _IOC_NONE)
 		return !_IOC_SIZE(command) && number >= 1 && number <= 3;
 	return number >= 0x10 && number <= 0x15;
@@ -613,7 +667,8 @@ void op_any_ioctl(struct world *w, const struct op *op)
 	if (is_other(s))
 		return;
 	if (op->a[2] % 4)
-		command = _IOC(op->a[2] >> 2 & 3, SYSGENID_IOCTL, op->a[3] % 32, op->a[3] >> 8 & 0x1fff);
+		command = _IOC(op->a[2] >> 2 & 3, SYSGENID_IOCTL, op->a[3] % 32,
+			       op->a[3] >> 8 & 0x1fff);
 	if (is_known(command))
 		return;
 	image_begin(w);
