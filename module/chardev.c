@@ -28,7 +28,7 @@
 #include "trace.h"
 
 /* Not for open(2): see sysgenid_reseed_open(). */
-static void open_rng(void)
+static void chardev_open_rng(void)
 {
 	if (sysgenid_reseed_open())
 		sysgenid_reseed_now();
@@ -39,7 +39,7 @@ static void open_rng(void)
  * changes all the time must not make it last for ever. Return: 0 if not, 1, or
  * -EINTR.
  */
-static int again(u32 generation)
+static int chardev_again(u32 generation)
 {
 	if (!sysgenid_stale(generation))
 		return 0;
@@ -49,7 +49,7 @@ static int again(u32 generation)
 	return 1;
 }
 
-static int sysgenid_open(struct inode *inode, struct file *file)
+static int chardev_open(struct inode *inode, struct file *file)
 {
 	struct sysgenid_file *f;
 
@@ -58,16 +58,19 @@ static int sysgenid_open(struct inode *inode, struct file *file)
 	if (IS_ERR(f))
 		return PTR_ERR(f);
 	file->private_data = f;
-	return stream_open(inode, file);
+	stream_open(inode, file);
+	/* A stream, so that no call has a position; but pread(2) was always served. */
+	file->f_mode |= FMODE_PREAD | FMODE_PWRITE;
+	return 0;
 }
 
-static int sysgenid_release(struct inode *inode, struct file *file)
+static int chardev_release(struct inode *inode, struct file *file)
 {
 	sysgenid_file_release(file->private_data);
 	return 0;
 }
 
-static ssize_t sysgenid_read(struct file *file, char __user *buf, size_t count, loff_t *ppos)
+static ssize_t chardev_read(struct file *file, char __user *buf, size_t count, loff_t *ppos)
 {
 	struct sysgenid_file *f = file->private_data;
 	u32 generation;
@@ -78,30 +81,31 @@ static ssize_t sysgenid_read(struct file *file, char __user *buf, size_t count, 
 	if (count < sizeof(generation))
 		return -EINVAL;
 
-	open_rng();
+	chardev_open_rng();
 	sysgenid_sync();
 	for (;;) {
 		if (sysgenid_file_outdated(f, &generation)) {
-			if (copy_to_user(buf, &generation, sizeof(generation)))
+			if (put_user(generation, (u32 __user *)buf))
 				return -EFAULT;
-			ret = again(generation);
+			ret = chardev_again(generation);
 			if (ret <= 0)
 				return ret ?: (ssize_t)sizeof(generation);
 		} else if (!(file->f_flags & O_NONBLOCK)) {
-			ret = wait_event_interruptible(f->wait,
+			sysgenid_file_sleeps(f);
+			ret = wait_event_interruptible(*sysgenid_file_queue(f),
 						       sysgenid_file_outdated(f, &generation));
 			if (ret)
 				return ret;
 			sysgenid_sync();
 		} else {
-			ret = again(generation);
+			ret = chardev_again(generation);
 			if (ret <= 0)
 				return ret ?: -EAGAIN;
 		}
 	}
 }
 
-static int confirm(struct sysgenid_file *f, u32 generation)
+static int chardev_confirm(struct sysgenid_file *f, u32 generation)
 {
 	int ret;
 
@@ -112,29 +116,33 @@ static int confirm(struct sysgenid_file *f, u32 generation)
 	return sysgenid_stale(generation) ? -ESTALE : 0;
 }
 
-static ssize_t sysgenid_write(struct file *file, const char __user *buf, size_t count, loff_t *ppos)
+static ssize_t chardev_write(struct file *file, const char __user *buf, size_t count, loff_t *ppos)
 {
 	u32 generation;
 	int ret;
 
 	if (count != sizeof(generation))
 		return -ENOBUFS;
-	if (copy_from_user(&generation, buf, sizeof(generation)))
+	if (get_user(generation, (const u32 __user *)buf))
 		return -EFAULT;
-	ret = confirm(file->private_data, generation);
+	ret = chardev_confirm(file->private_data, generation);
 	if (ret)
 		return ret == -ESTALE ? -EINVAL : ret;
 	return sizeof(generation);
 }
 
-static __poll_t sysgenid_poll(struct file *file, struct poll_table_struct *table)
+static __poll_t chardev_poll(struct file *file, struct poll_table_struct *table)
 {
 	struct sysgenid_file *f = file->private_data;
 	bool outdated;
 	u32 generation;
 
-	/* First and always: epoll queues only once, outdated or not. */
-	poll_wait(file, &f->wait, table);
+	/* First: epoll queues only once, outdated or not. */
+	if (sysgenid_poll_waits(table)) {
+		sysgenid_file_sleeps(f);
+		poll_wait(file, sysgenid_file_queue(f), table);
+		smp_mb(); /* pairs with that of sysgenid_watchers_wake() */
+	}
 	sysgenid_sync();
 	outdated = sysgenid_file_outdated(f, &generation);
 	/* Another one by now is one that nobody has confirmed yet. */
@@ -142,7 +150,7 @@ static __poll_t sysgenid_poll(struct file *file, struct poll_table_struct *table
 }
 
 /* Copies in a struct that begins with its size. */
-static int get_struct(void *dst, size_t ksize, size_t min, void __user *arg)
+static int chardev_get_struct(void *dst, size_t ksize, size_t min, void __user *arg)
 {
 	u32 usize;
 	int ret;
@@ -160,7 +168,7 @@ static int get_struct(void *dst, size_t ksize, size_t min, void __user *arg)
 }
 
 /* Copies it out again; its size comes back as the part that is filled in. */
-static int put_struct(void __user *arg, void *src, size_t ksize)
+static int chardev_put_struct(void __user *arg, void *src, size_t ksize)
 {
 	u32 *size = src;
 
@@ -171,38 +179,38 @@ static int put_struct(void __user *arg, void *src, size_t ksize)
 /* Bytes of the first version of a command's struct, whose last member then was @last. */
 #define FIRST_SIZE(name, last) offsetofend(struct sysgenid_##name##_args, last)
 
-static long ioctl_get(struct sysgenid_file *f, void __user *arg)
+static long chardev_ioctl_get(struct sysgenid_file *f, void __user *arg)
 {
 	struct sysgenid_get_args get;
 	int ret;
 
-	ret = get_struct(&get, sizeof(get), FIRST_SIZE(get, time), arg);
+	ret = chardev_get_struct(&get, sizeof(get), FIRST_SIZE(get, time), arg);
 	if (ret)
 		return ret;
 	do {
 		sysgenid_file_get(f, &get);
-		ret = put_struct(arg, &get, sizeof(get)) ?: again(get.generation);
+		ret = chardev_put_struct(arg, &get, sizeof(get)) ?: chardev_again(get.generation);
 	} while (ret > 0);
 	return ret;
 }
 
-static long ioctl_wait_generation(struct sysgenid_file *f, void __user *arg)
+static long chardev_ioctl_wait(struct sysgenid_file *f, void __user *arg)
 {
 	struct sysgenid_wait_args wait;
 	int ret;
 
-	ret = get_struct(&wait, sizeof(wait), FIRST_SIZE(wait, outdated), arg);
+	ret = chardev_get_struct(&wait, sizeof(wait), FIRST_SIZE(wait, outdated), arg);
 	if (ret)
 		return ret;
 	do {
-		ret = sysgenid_wait_generation(f, &wait);
-		if (put_struct(arg, &wait, sizeof(wait)))
+		ret = sysgenid_settle_generation(f, &wait);
+		if (chardev_put_struct(arg, &wait, sizeof(wait)))
 			return -EFAULT;
-	} while (ret != -EINTR && again(wait.current_generation) > 0);
+	} while (ret != -ERESTARTNOHAND && chardev_again(wait.current_generation) > 0);
 	return ret;
 }
 
-static long ioctl_list_watchers(struct sysgenid_file *f, void __user *arg)
+static long chardev_ioctl_list(struct sysgenid_file *f, void __user *arg)
 {
 	const size_t first = offsetofend(struct sysgenid_watcher, comm);
 	struct sysgenid_watcher *entries;
@@ -211,7 +219,7 @@ static long ioctl_list_watchers(struct sysgenid_file *f, void __user *arg)
 	size_t size;
 	int ret, i;
 
-	ret = get_struct(&in, sizeof(in), FIRST_SIZE(list, outdated), arg);
+	ret = chardev_get_struct(&in, sizeof(in), FIRST_SIZE(list, outdated), arg);
 	if (ret)
 		return ret;
 	if (in.flags & ~SYSGENID_LIST_ALL || !in.count || in.count > SYSGENID_LIST_MAX ||
@@ -224,7 +232,7 @@ static long ioctl_list_watchers(struct sysgenid_file *f, void __user *arg)
 	size = min_t(size_t, in.entry_size, sizeof(*entries));
 	do {
 		list = in;
-		ret = sysgenid_list_watchers(&list, entries);
+		ret = sysgenid_watchers_list(&list, entries);
 		if (ret < 0)
 			break;
 		list.count = ret;
@@ -235,7 +243,8 @@ static long ioctl_list_watchers(struct sysgenid_file *f, void __user *arg)
 			    clear_user(to + size, list.entry_size - size))
 				goto out;
 		}
-		ret = put_struct(arg, &list, sizeof(list)) ?: again(list.generation);
+		ret = chardev_put_struct(arg, &list, sizeof(list)) ?:
+								     chardev_again(list.generation);
 	} while (ret > 0);
 out:
 	kvfree(entries);
@@ -243,7 +252,7 @@ out:
 }
 
 /* In the initial user namespace: the generation is everybody's. */
-static int may_trigger(unsigned int cmd)
+static int chardev_may_trigger(unsigned int cmd)
 {
 	if (checkpoint_restore_ns_capable(&init_user_ns))
 		return 0;
@@ -251,16 +260,16 @@ static int may_trigger(unsigned int cmd)
 	return -EACCES;
 }
 
-static long ioctl_trigger(struct sysgenid_file *f, void __user *arg)
+static long chardev_ioctl_trigger(struct sysgenid_file *f, void __user *arg)
 {
 	struct sysgenid_trigger_args trigger;
 	void *entropy = NULL;
 	int ret;
 
-	ret = may_trigger(SYSGENID_TRIGGER);
+	ret = chardev_may_trigger(SYSGENID_TRIGGER);
 	if (ret)
 		return ret;
-	ret = get_struct(&trigger, sizeof(trigger), FIRST_SIZE(trigger, published), arg);
+	ret = chardev_get_struct(&trigger, sizeof(trigger), FIRST_SIZE(trigger, published), arg);
 	if (ret)
 		return ret;
 	if (trigger.flags || trigger.entropy_len > SYSGENID_ENTROPY_MAX)
@@ -271,21 +280,21 @@ static long ioctl_trigger(struct sysgenid_file *f, void __user *arg)
 			return PTR_ERR(entropy);
 	}
 	/* What cannot be answered must not be done either. */
-	ret = put_struct(arg, &trigger, sizeof(trigger));
+	ret = chardev_put_struct(arg, &trigger, sizeof(trigger));
 	if (!ret) {
 		sysgenid_trigger_expected(f, &trigger, entropy);
-		ret = put_struct(arg, &trigger, sizeof(trigger));
+		ret = chardev_put_struct(arg, &trigger, sizeof(trigger));
 	}
 	kfree_sensitive(entropy);
 	return ret;
 }
 
-static long ioctl_declare(struct sysgenid_file *f, void __user *arg)
+static long chardev_ioctl_declare(struct sysgenid_file *f, void __user *arg)
 {
 	struct sysgenid_declare_args declare;
 	int ret;
 
-	ret = get_struct(&declare, sizeof(declare), FIRST_SIZE(declare, reserved), arg);
+	ret = chardev_get_struct(&declare, sizeof(declare), FIRST_SIZE(declare, reserved), arg);
 	if (ret)
 		return ret;
 	if (declare.flags & ~SYSGENID_DECLARE_UNKNOWN || declare.reserved)
@@ -294,16 +303,16 @@ static long ioctl_declare(struct sysgenid_file *f, void __user *arg)
 				     declare.flags & SYSGENID_DECLARE_UNKNOWN);
 }
 
-static long ioctl_confirm(struct sysgenid_file *f, void __user *arg)
+static long chardev_ioctl_confirm(struct sysgenid_file *f, void __user *arg)
 {
 	struct sysgenid_confirm_args in;
 	int ret;
 
-	ret = get_struct(&in, sizeof(in), FIRST_SIZE(confirm, generation), arg);
-	return ret ?: confirm(f, in.generation);
+	ret = chardev_get_struct(&in, sizeof(in), FIRST_SIZE(confirm, generation), arg);
+	return ret ?: chardev_confirm(f, in.generation);
 }
 
-static long set_tracking(struct file *file, bool on)
+static long chardev_set_tracking(struct file *file, bool on)
 {
 	/* Who cannot confirm would hold up everybody for ever. */
 	if (!(file->f_mode & FMODE_WRITE)) {
@@ -316,9 +325,9 @@ static long set_tracking(struct file *file, bool on)
 	return 0;
 }
 
-static long trigger_min(unsigned long min)
+static long chardev_trigger_min(unsigned long min)
 {
-	int ret = may_trigger(SYSGENID_TRIGGER_GEN_UPDATE);
+	int ret = chardev_may_trigger(SYSGENID_TRIGGER_GEN_UPDATE);
 
 	if (ret)
 		return ret;
@@ -328,79 +337,81 @@ static long trigger_min(unsigned long min)
 	return 0;
 }
 
-static long do_ioctl(struct file *file, unsigned int cmd, unsigned long arg, void __user *ptr)
+static long chardev_do_ioctl(struct file *file, unsigned int cmd, unsigned long arg,
+			     void __user *ptr)
 {
 	struct sysgenid_file *f = file->private_data;
 
-	open_rng();
+	chardev_open_rng();
 	/* Not synced first: what an agent and the hardware report is one restore. */
 	if (cmd == SYSGENID_TRIGGER_GEN_UPDATE)
-		return trigger_min(arg);
+		return chardev_trigger_min(arg);
 	sysgenid_sync();
 
 	switch (cmd) {
 	case SYSGENID_SET_WATCHER_TRACKING:
-		return set_tracking(file, arg);
+		return chardev_set_tracking(file, arg);
 	case SYSGENID_WAIT_WATCHERS:
-		return sysgenid_wait_watchers(f, arg);
+		return sysgenid_settle_watchers(f, arg);
 	}
 
 	/* The size in a command grows with its struct; the rest does not change. */
 	switch (cmd & ~IOCSIZE_MASK) {
 	case SYSGENID_GET & ~IOCSIZE_MASK:
-		return ioctl_get(f, ptr);
+		return chardev_ioctl_get(f, ptr);
 	case SYSGENID_WAIT_GENERATION & ~IOCSIZE_MASK:
-		return ioctl_wait_generation(f, ptr);
+		return chardev_ioctl_wait(f, ptr);
 	case SYSGENID_LIST_WATCHERS & ~IOCSIZE_MASK:
-		return ioctl_list_watchers(f, ptr);
+		return chardev_ioctl_list(f, ptr);
 	case SYSGENID_TRIGGER & ~IOCSIZE_MASK:
-		return ioctl_trigger(f, ptr);
+		return chardev_ioctl_trigger(f, ptr);
 	case SYSGENID_DECLARE & ~IOCSIZE_MASK:
-		return ioctl_declare(f, ptr);
+		return chardev_ioctl_declare(f, ptr);
 	case SYSGENID_CONFIRM & ~IOCSIZE_MASK:
-		return ioctl_confirm(f, ptr);
+		return chardev_ioctl_confirm(f, ptr);
 	}
 	return -EINVAL;
 }
 
-static long sysgenid_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+static long chardev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
-	return do_ioctl(file, cmd, arg, (void __user *)arg);
+	return chardev_do_ioctl(file, cmd, arg, (void __user *)arg);
 }
 
 #ifdef CONFIG_COMPAT
 /* The structs have one layout; some arguments are numbers, not pointers. */
-static long sysgenid_compat_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+static long chardev_compat_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
-	return do_ioctl(file, cmd, arg, compat_ptr(arg));
+	return chardev_do_ioctl(file, cmd, arg, compat_ptr(arg));
 }
 #else
-#define sysgenid_compat_ioctl NULL
+#define chardev_compat_ioctl NULL
 #endif
 
 /* By fault, not at once: MADV_DONTNEED must not end in a SIGBUS. */
-static vm_fault_t page_fault(struct vm_fault *vmf)
+static vm_fault_t chardev_page_fault(struct vm_fault *vmf)
 {
 	vmf->page = virt_to_page(vmf->vma->vm_private_data);
 	get_page(vmf->page);
 	return 0;
 }
 
-static const struct vm_operations_struct page_vm_ops = { .fault = page_fault };
+static const struct vm_operations_struct chardev_page_vm_ops = { .fault = chardev_page_fault };
 
-static vm_fault_t hw_fault(struct vm_fault *vmf)
+static vm_fault_t chardev_hw_fault(struct vm_fault *vmf)
 {
 	unsigned long pfn;
+	u32 offset;
 
-	if (sysgenid_vmgenid_page(&pfn))
-		return VM_FAULT_SIGBUS;
+	/* mmap has checked whether the page may be mapped. */
+	sysgenid_id_page(&pfn, &offset);
 	return vmf_insert_pfn(vmf->vma, vmf->address, pfn);
 }
 
-static const struct vm_operations_struct hw_vm_ops = { .fault = hw_fault };
+static const struct vm_operations_struct chardev_hw_vm_ops = { .fault = chardev_hw_fault };
 
 /* Readable, and never anything else: also mprotect(2) is refused then. */
-static int map_readonly(struct vm_area_struct *vma, vm_flags_t set)
+static int chardev_map_readonly(struct vm_area_struct *vma, vm_flags_t set)
 {
 	/* Old 32-bit programs ask for execution of all that they read. */
 	if (vma->vm_flags & VM_EXEC && !(current->personality & READ_IMPLIES_EXEC))
@@ -413,64 +424,69 @@ static int map_readonly(struct vm_area_struct *vma, vm_flags_t set)
 	return 0;
 }
 
-static int map_page(struct vm_area_struct *vma, void *page)
+static int chardev_map_page(struct vm_area_struct *vma, void *page)
 {
-	int ret = map_readonly(vma, 0);
+	int ret = chardev_map_readonly(vma, 0);
 
 	if (ret)
 		return ret;
 	vma->vm_private_data = page;
-	vma->vm_ops = &page_vm_ops;
+	vma->vm_ops = &chardev_page_vm_ops;
 	return 0;
 }
 
-static int sysgenid_mmap(struct file *file, struct vm_area_struct *vma)
+static int chardev_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	sysgenid_sync();
 	if (vma->vm_pgoff || vma_pages(vma) > 1)
 		return -EINVAL;
-	return map_page(vma, sysgenid.page);
+	return chardev_map_page(vma, sysgenid.page);
 }
 
-static const struct file_operations sysgenid_fops = {
+static const struct file_operations chardev_fops = {
 	.owner = THIS_MODULE,
-	.open = sysgenid_open,
-	.release = sysgenid_release,
-	.read = sysgenid_read,
-	.write = sysgenid_write,
-	.poll = sysgenid_poll,
-	.unlocked_ioctl = sysgenid_ioctl,
-	.compat_ioctl = sysgenid_compat_ioctl,
-	.mmap = sysgenid_mmap,
+	.open = chardev_open,
+	.release = chardev_release,
+	.read = chardev_read,
+	.write = chardev_write,
+	.poll = chardev_poll,
+	.unlocked_ioctl = chardev_ioctl,
+	.compat_ioctl = chardev_compat_ioctl,
+	.mmap = chardev_mmap,
 };
 
-static int hw_open(struct inode *inode, struct file *file)
-{
-	unsigned long pfn;
-	int ret = sysgenid_vmgenid_page(&pfn);
+static struct miscdevice chardev_misc;
 
-	return ret ?: nonseekable_open(inode, file);
+/*
+ * Until /dev/sysgenid is there, the load may still fail. Who had this open then
+ * would lose the code under it. misc_open() and misc_register() share a mutex.
+ */
+static int chardev_hw_open(struct inode *inode, struct file *file)
+{
+	if (IS_ERR_OR_NULL(chardev_misc.this_device))
+		return -ENODEV;
+	return sysgenid_id_check_page() ?: nonseekable_open(inode, file);
 }
 
-static int hw_mmap(struct file *file, struct vm_area_struct *vma)
+static int chardev_hw_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	int ret;
 
 	if (vma->vm_pgoff > 1 || vma_pages(vma) > 1 || !(vma->vm_flags & VM_MAYSHARE))
 		return -EINVAL;
 	if (vma->vm_pgoff)
-		return map_page(vma, sysgenid.record);
-	ret = map_readonly(vma, VM_PFNMAP);
+		return chardev_map_page(vma, sysgenid.record);
+	ret = sysgenid_id_check_page() ?: chardev_map_readonly(vma, VM_PFNMAP);
 	if (ret)
 		return ret;
-	vma->vm_ops = &hw_vm_ops;
+	vma->vm_ops = &chardev_hw_vm_ops;
 	return 0;
 }
 
-static const struct file_operations hw_fops = {
+static const struct file_operations chardev_hw_fops = {
 	.owner = THIS_MODULE,
-	.open = hw_open,
-	.mmap = hw_mmap,
+	.open = chardev_hw_open,
+	.mmap = chardev_hw_mmap,
 };
 
 static ssize_t generation_show(struct device *dev, struct device_attribute *attr, char *buf)
@@ -524,37 +540,44 @@ static DEVICE_ATTR_RO(reseed_error);
 static ssize_t hw_page_error_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	unsigned long pfn;
+	u32 offset;
 
-	return sysfs_emit(buf, "%d\n", -sysgenid_vmgenid_page(&pfn));
+	return sysfs_emit(buf, "%d\n", -sysgenid_id_page(&pfn, &offset));
 }
 static DEVICE_ATTR_RO(hw_page_error);
 
-static struct attribute *sysgenid_attrs[] = {
-	&dev_attr_generation.attr,    &dev_attr_source.attr,
-	&dev_attr_sources.attr,	      &dev_attr_watchers.attr,
-	&dev_attr_outdated.attr,      &dev_attr_reseed_error.attr,
-	&dev_attr_hw_page_error.attr, NULL
+/* clang-format off */
+static struct attribute *chardev_attrs[] = {
+	&dev_attr_generation.attr,
+	&dev_attr_source.attr,
+	&dev_attr_sources.attr,
+	&dev_attr_watchers.attr,
+	&dev_attr_outdated.attr,
+	&dev_attr_reseed_error.attr,
+	&dev_attr_hw_page_error.attr,
+	NULL,
 };
-ATTRIBUTE_GROUPS(sysgenid);
+ATTRIBUTE_GROUPS(chardev);
+/* clang-format on */
 
 /*
  * Readable by all from the moment it appears: AWS-LC takes a node that it cannot
  * open for a failure, and reseeds on every call from then on.
  */
-static struct miscdevice sysgenid_misc = {
+static struct miscdevice chardev_misc = {
 	.minor = MISC_DYNAMIC_MINOR,
 	.name = "sysgenid",
 	.mode = 0644,
-	.fops = &sysgenid_fops,
-	.groups = sysgenid_groups,
+	.fops = &chardev_fops,
+	.groups = chardev_groups,
 };
 
 /* The id feeds the kernel RNG: not for everybody. */
-static struct miscdevice hw_misc = {
+static struct miscdevice chardev_hw_misc = {
 	.minor = MISC_DYNAMIC_MINOR,
 	.name = "sysgenid-hw",
 	.mode = 0440,
-	.fops = &hw_fops,
+	.fops = &chardev_hw_fops,
 };
 
 /*
@@ -562,7 +585,7 @@ static struct miscdevice hw_misc = {
  * anything is registered: what fails behind /dev/sysgenid-hw would take away the
  * code of those who have opened that by then.
  */
-static bool name_is_taken(void)
+static bool chardev_name_is_taken(void)
 {
 	struct path path;
 
@@ -576,23 +599,23 @@ int sysgenid_chardev_init(void)
 {
 	int ret;
 
-	if (name_is_taken()) {
+	if (chardev_name_is_taken()) {
 		pr_err("not loaded: this kernel has a driver of its own for /dev/sysgenid\n");
 		/* Not -EEXIST: to modprobe(8) that is success, and newer kernels replace it. */
 		return -EBUSY;
 	}
 	/* First: who finds /dev/sysgenid may look for this one at once. */
-	ret = misc_register(&hw_misc);
+	ret = misc_register(&chardev_hw_misc);
 	if (ret)
 		return ret;
-	ret = misc_register(&sysgenid_misc);
+	ret = misc_register(&chardev_misc);
 	if (ret)
-		misc_deregister(&hw_misc);
+		misc_deregister(&chardev_hw_misc);
 	return ret;
 }
 
 void sysgenid_chardev_exit(void)
 {
-	misc_deregister(&sysgenid_misc);
-	misc_deregister(&hw_misc);
+	misc_deregister(&chardev_misc);
+	misc_deregister(&chardev_hw_misc);
 }

@@ -9,8 +9,7 @@
 #include <linux/capability.h>
 #include <linux/cgroup.h>
 #include <linux/mm.h>
-#include <linux/notifier.h>
-#include <linux/random.h>
+#include <linux/poll.h>
 #include <linux/uaccess.h>
 
 /*
@@ -24,13 +23,12 @@
 #endif
 
 /*
- * The ceiling. What else a new kernel takes away does not compile; this would,
- * and the module would be deaf to a source. Kernels with vm_flags_mod() (6.3)
- * have the notifier (5.18); older ones may have a driver without, ported back.
+ * Before random.c was rewritten, RNDRESEEDCRNG used the pool only if somebody had
+ * credited 128 bits, and returned 0 in any case. This module mixes without credit.
+ * random_prepare_cpu() came with the rewrite.
  */
-#if IS_ENABLED(CONFIG_VMGENID) && !defined(SYSGENID_HAVE_VMFORK) && \
-	defined(SYSGENID_HAVE_VM_FLAGS_SET)
-#error "this kernel is too new: its vmfork notifier is not in linux/random.h; get a newer sysgenid"
+#ifndef SYSGENID_HAVE_RESEED_FROM_POOL
+#error "this kernel is too old: its RNDRESEEDCRNG does not reseed; 5.10.119, 5.15.45 and 5.18 do"
 #endif
 
 #ifndef CONFIG_ACPI
@@ -52,20 +50,6 @@ static inline void sysgenid_vm_flags_mod(struct vm_area_struct *vma, vm_flags_t 
 }
 #endif
 
-/*
- * The vmfork notifier came with 5.18. Where the kernel is built without
- * CONFIG_VMGENID the header has a stub that reports success and never calls.
- */
-#if defined(SYSGENID_HAVE_VMFORK) && IS_ENABLED(CONFIG_VMGENID)
-#define sysgenid_have_vmfork	       true
-#define sysgenid_register_vmfork(nb)   register_random_vmfork_notifier(nb)
-#define sysgenid_unregister_vmfork(nb) unregister_random_vmfork_notifier(nb)
-#else
-#define sysgenid_have_vmfork	       false
-#define sysgenid_register_vmfork(nb)   ((void)(nb), -EOPNOTSUPP)
-#define sysgenid_unregister_vmfork(nb) ((void)(nb))
-#endif
-
 /* cc_platform_has() took the place of mem_encrypt_active() in 5.16. */
 #ifdef SYSGENID_HAVE_CC_PLATFORM
 #include <linux/cc_platform.h>
@@ -80,6 +64,12 @@ static inline bool sysgenid_memory_encrypted(void)
 	return mem_encrypt_active();
 }
 #endif
+
+/* Will poll_wait() queue? Newer kernels have no poll_does_not_wait(). */
+static inline bool sysgenid_poll_waits(const poll_table *table)
+{
+	return table && table->_qproc;
+}
 
 /* The cgroup (v2) of the current process, 0 where the kernel has none. */
 #ifdef CONFIG_CGROUPS

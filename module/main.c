@@ -10,27 +10,46 @@
 #include <linux/init.h>
 #include <linux/module.h>
 
+#include "source.h"
 #include "sysgenid.h"
 
 static bool software;
 module_param(software, bool, 0444);
-MODULE_PARM_DESC(
-	software,
-	"Load without a hardware source: generations then come by triggers only (default: no)");
+MODULE_PARM_DESC(software,
+		 "Load without a hardware source; triggers alone make generations (default: no)");
 
-static int __init sysgenid_init(void)
+static bool listening;
+
+/* Nothing of ours runs by itself when this returns. */
+static void main_stop(void)
+{
+	if (listening)
+		sysgenid_source_acpi.unlisten();
+	sysgenid_generation_stop();
+}
+
+static int __init main_init(void)
 {
 	const char *why = NULL;
+	u64 address;
 	int ret;
 
-	ret = sysgenid_generation_init();
+	ret = sysgenid_state_init();
 	if (ret)
 		return ret;
+	ret = sysgenid_watchers_init();
+	if (ret)
+		goto err_state;
+	ret = sysgenid_generation_init();
+	if (ret)
+		goto err_watchers;
 	ret = sysgenid_reseed_init();
 	if (ret)
 		goto err_generation;
 
-	ret = sysgenid_vmgenid_init(&why);
+	ret = sysgenid_source_acpi.find(&address, &why);
+	if (!ret)
+		ret = sysgenid_id_init(address, &why);
 	/* A node that never changes is worse than none: clients trust it. */
 	if (why && !software)
 		pr_err("not loaded: %s. Let the hypervisor offer one (QEMU: -device vmgenid), or load with software=1 if an agent triggers the generations.\n",
@@ -42,44 +61,50 @@ static int __init sysgenid_init(void)
 		pr_info("%s: generations come by triggers only\n", why);
 	if (software)
 		sysgenid.sources |= BIT(SYSGENID_SOURCE_SOFTWARE);
-	sysgenid_vmfork_init();
 	sysgenid_generation_start();
+	if (sysgenid_id_present()) {
+		ret = sysgenid_source_acpi.listen(sysgenid_compare_soon);
+		listening = ret >= 0;
+		if (!listening)
+			pr_warn("no notifications of the VM generation id: sleeping programs learn late\n");
+		sysgenid_compare_often(ret > 0);
+	}
 
 	ret = sysgenid_chardev_init();
 	if (ret)
 		goto err_sources;
 
-	pr_info("loaded: generation 0; sources:%s%s%s\n",
+	pr_info("loaded: generation 0; sources:%s%s\n",
 		sysgenid.sources & BIT(SYSGENID_SOURCE_VMGENID) ? " vmgenid" : "",
-		sysgenid.sources & BIT(SYSGENID_SOURCE_VMFORK) ? " vmfork" : "",
 		software ? " software" : "");
 	return 0;
 
 err_sources:
-	sysgenid_vmfork_exit();
-	sysgenid_vmgenid_stop();
-	sysgenid_generation_stop();
-	sysgenid_vmgenid_exit();
+	main_stop();
+	sysgenid_id_exit();
 err_reseed:
 	sysgenid_reseed_exit();
 err_generation:
 	sysgenid_generation_exit();
+err_watchers:
+	sysgenid_watchers_exit();
+err_state:
+	sysgenid_state_exit();
 	return ret;
 }
-module_init(sysgenid_init);
+module_init(main_init);
 
-static void __exit sysgenid_exit(void)
+static void __exit main_exit(void)
 {
 	sysgenid_chardev_exit();
-	sysgenid_vmfork_exit();
-	sysgenid_vmgenid_stop();
-	sysgenid_generation_stop();
-	sysgenid_vmgenid_exit();
+	main_stop();
+	sysgenid_id_exit();
 	sysgenid_reseed_exit();
-	sysgenid_watchers_exit();
 	sysgenid_generation_exit();
+	sysgenid_watchers_exit();
+	sysgenid_state_exit();
 }
-module_exit(sysgenid_exit);
+module_exit(main_exit);
 
 MODULE_ALIAS("acpi*:VM_GEN_COUNTER:*");
 MODULE_ALIAS("acpi*:VMGENCTR:*");

@@ -10,18 +10,22 @@
 #include <linux/swait.h>
 #include <linux/types.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 
 #include <sysgenid/abi.h>
 
 /*
  * The state of the system. The counter page is the generation, not a copy of it.
  *
- * @lock: serializes all writers. A spinlock, which real-time kernels turn into
- *	a lock with priority inheritance: a mutex would let an idle publisher
- *	that was preempted hold up a real-time caller. Taken in process context
- *	only; nothing under it touches user memory or is O(watchers).
+ * @lock: serializes all writers. Taken with interrupts off, as the guard takes it
+ *	when an interrupt begins: nothing under it touches user memory, prints, or
+ *	is more than O(1). The locks of the kernel RNG are of this kind, too, and
+ *	are taken under it. On real-time kernels all of them sleep, with priority
+ *	inheritance; there the guard does not take it.
  * @page: the counter page.
  * @record: the record page: the hardware id that the generation belongs to.
+ * @hardware_id: where the hypervisor changes it; NULL: there is none.
+ * @queue: runs all work of ours.
  * @published: counts generations without wrapping; watchers compare this.
  * @watchers, @outdated: tracked open files, and those that have not confirmed.
  * @settled: callers that wait for @outdated to reach 0. A simple wait queue:
@@ -34,6 +38,8 @@ struct sysgenid_state {
 	spinlock_t lock; /* see above */
 	struct sysgenid_page *page;
 	struct sysgenid_record *record;
+	const u64 *hardware_id;
+	struct workqueue_struct *queue;
 	u64 published;
 	unsigned int watchers;
 	unsigned int outdated;
@@ -44,105 +50,195 @@ struct sysgenid_state {
 
 extern struct sysgenid_state sysgenid;
 
-/* Who a watcher is, noted when it is tracked or confirms. */
-struct sysgenid_identity {
-	struct pid *pid;
-	kuid_t uid;
-	u64 start_time;
-	u64 cgroup_id;
-	char comm[TASK_COMM_LEN];
-};
-
+struct sysgenid_identity;
 struct sysgenid_user;
 
 /*
- * An open file of /dev/sysgenid. All but @wait and @index is guarded by
- * sysgenid.lock.
+ * An open file of /dev/sysgenid. All but @index and @queue is guarded by
+ * sysgenid.lock; sysgenid_file_outdated() looks without it.
  *
- * @wait: readers and pollers of this file; one queue each, so that waking does
- *	not hold one lock for the waiters of all files.
  * @index: its place in the table of all open files: the cursor of lists.
+ * @queue: which of the shared wait queues its readers and pollers sleep in.
  * @confirmed: the generation it confirmed or declared last.
  * @confirmed_at: sysgenid.published when it confirmed; U64_MAX: never did so.
  * @tracked: others wait for it.
  * @unknown: it declared that nobody knows its generation.
  * @fresh: it may still declare.
+ * @waited: somebody has slept by this file while it was fresh, or has waited for
+ *	others by it.
  * @user: the account it is charged to, NULL if its user is not limited.
- * @identity: of who tracked or confirmed last; @identity.uid may see it listed.
+ * @identity: of who tracked or confirmed last; NULL: nobody did.
  */
 struct sysgenid_file {
-	wait_queue_head_t wait;
 	u32 index;
 	u32 confirmed;
 	u64 confirmed_at;
+	union {
+		struct {
+			struct sysgenid_user *user;
+			struct sysgenid_identity *identity;
+		};
+		struct rcu_head rcu; /* when it is closed */
+	};
+	u8 queue;
 	bool tracked;
 	bool unknown;
 	bool fresh;
-	struct sysgenid_user *user;
-	struct sysgenid_identity identity;
-	struct rcu_head rcu;
+	bool waited;
 };
 
-/* generation.c */
-int sysgenid_generation_init(void);
-void sysgenid_generation_start(void);
-void sysgenid_generation_stop(void);
-void sysgenid_generation_exit(void);
-bool sysgenid_sync(void);
-bool sysgenid_stale(u32 generation);
-void sysgenid_compare_soon(void);
-void sysgenid_vmforked(void);
-void sysgenid_trigger_min(u32 min);
-void sysgenid_trigger_expected(struct sysgenid_file *f, struct sysgenid_trigger_args *arg,
-			       const void *entropy);
+/* state.c */
+int sysgenid_state_init(void);
+void sysgenid_state_exit(void);
 const char *sysgenid_source_name(u32 source);
-void sysgenid_reseed_now(void);
 
 static inline u32 sysgenid_generation(void)
 {
-	/* Pairs with the store-release in store(). */
+	/* Pairs with the store-release in generation_store(). */
 	return smp_load_acquire(&sysgenid.page->generation);
 }
 
+/* Caller holds the lock. */
+static inline bool sysgenid_outdated(const struct sysgenid_file *f)
+{
+	return f->confirmed_at != sysgenid.published;
+}
+
+/*
+ * Is the current generation, which comes back, one that @f has not confirmed?
+ *
+ * Without the lock. generation_store() counts a generation after it has stored it,
+ * so who finds it counted gets no older one. A generation that is stored and not
+ * yet counted is another one than @f confirmed.
+ */
+static inline bool sysgenid_file_outdated(const struct sysgenid_file *f, u32 *generation)
+{
+	u64 published = READ_ONCE(sysgenid.published);
+
+	smp_rmb(); /* pairs with the smp_wmb() before the count in generation_store() */
+	*generation = sysgenid_generation();
+	return READ_ONCE(f->confirmed_at) != published || READ_ONCE(f->confirmed) != *generation;
+}
+
+/* id.c */
+int sysgenid_id_init(u64 address, const char **why);
+void sysgenid_id_exit(void);
+bool sysgenid_id_present(void);
+bool sysgenid_id_read(u64 id[2]);
+int sysgenid_id_check_page(void);
+int sysgenid_id_page(unsigned long *pfn, u32 *offset);
+
+/* announce.c: what is worth telling about a publish. */
+struct sysgenid_news {
+	u64 published;
+	u32 generation;
+	u32 source;
+	bool entropy;
+	int reseed_status;
+};
+
+void sysgenid_announce_add(const struct sysgenid_news *news);
+void sysgenid_announce_tell(void);
+
+/* reseed.c */
+int sysgenid_reseed_init(void);
+void sysgenid_reseed_exit(void);
+bool sysgenid_reseed_open(void);
+void sysgenid_reseed_look(void);
+void sysgenid_reseed_mix(const void *data, size_t len);
+int sysgenid_reseed(void);
+void sysgenid_reseed_now(void);
+
+/* quota.c */
+int sysgenid_quota_charge(struct sysgenid_user **charged);
+void sysgenid_quota_uncharge(struct sysgenid_user *user);
+
 /* watchers.c */
+int sysgenid_watchers_init(void);
 struct sysgenid_file *sysgenid_file_open(void);
+wait_queue_head_t *sysgenid_file_queue(const struct sysgenid_file *f);
 void sysgenid_file_release(struct sysgenid_file *f);
-bool sysgenid_file_outdated(struct sysgenid_file *f, u32 *generation);
+void sysgenid_file_sleeps(struct sysgenid_file *f);
 void sysgenid_file_set_confirmed(struct sysgenid_file *f);
 int sysgenid_file_confirm(struct sysgenid_file *f, u32 generation);
 int sysgenid_file_declare(struct sysgenid_file *f, u32 generation, bool unknown);
 int sysgenid_file_track(struct sysgenid_file *f);
 void sysgenid_file_untrack(struct sysgenid_file *f);
 void sysgenid_file_get(struct sysgenid_file *f, struct sysgenid_get_args *get);
-int sysgenid_wait_watchers(struct sysgenid_file *f, unsigned long timeout_ms);
-int sysgenid_wait_generation(struct sysgenid_file *f, struct sysgenid_wait_args *arg);
-int sysgenid_list_watchers(struct sysgenid_list_args *arg, struct sysgenid_watcher *entries);
-void sysgenid_wake(void);
+int sysgenid_watchers_list(struct sysgenid_list_args *arg, struct sysgenid_watcher *entries);
+void sysgenid_watchers_wake(void);
 void sysgenid_watchers_exit(void);
+
+/* generation.c */
+int sysgenid_generation_init(void);
+void sysgenid_generation_start(void);
+void sysgenid_generation_stop(void);
+void sysgenid_generation_exit(void);
+bool sysgenid_publish_moved(void);
+void sysgenid_compare_soon(void);
+void sysgenid_compare_often(bool notified);
+void sysgenid_trigger_min(u32 min);
+void sysgenid_trigger_expected(struct sysgenid_file *f, struct sysgenid_trigger_args *arg,
+			       const void *entropy);
+
+/* Does the hardware id differ from @id? Without a hardware id nothing does. */
+static inline bool sysgenid_id_differs(const u64 id[2])
+{
+	const u64 *hardware = sysgenid.hardware_id;
+
+	return hardware && ((READ_ONCE(hardware[0]) ^ id[0]) | (READ_ONCE(hardware[1]) ^ id[1]));
+}
+
+/*
+ * sysgenid_moved - does the hardware id differ from the recorded one?
+ *
+ * Without the lock "yes" may be wrong (a publisher is between the halves of the
+ * record). "No" is right: the generation of that id is then visible to loads
+ * that follow.
+ */
+static inline bool sysgenid_moved(void)
+{
+	const u64 recorded[2] = {
+		READ_ONCE(sysgenid.record->id[0]),
+		READ_ONCE(sysgenid.record->id[1]),
+	};
+
+	smp_rmb(); /* pairs with the smp_wmb() in generation_store() */
+	return sysgenid_id_differs(recorded);
+}
+
+/*
+ * sysgenid_sync - compare the hardware id, and publish if it moved
+ *
+ * Every system call does so before it looks at the generation: the counter is
+ * only a cache of what the hypervisor says. Takes the lock only if the id moved.
+ * Return: whether this call published.
+ */
+static inline bool sysgenid_sync(void)
+{
+	if (likely(!sysgenid_moved()))
+		return false;
+	return sysgenid_publish_moved();
+}
+
+/*
+ * sysgenid_stale - is an answer that was given for @generation out of date?
+ *
+ * Called after the answer was copied out: the snapshot may have been taken
+ * since the call first looked.
+ */
+static inline bool sysgenid_stale(u32 generation)
+{
+	sysgenid_sync();
+	return sysgenid_generation() != generation;
+}
+
+/* settle.c */
+int sysgenid_settle_watchers(struct sysgenid_file *f, unsigned long timeout_ms);
+int sysgenid_settle_generation(struct sysgenid_file *f, struct sysgenid_wait_args *arg);
 
 /* chardev.c */
 int sysgenid_chardev_init(void);
 void sysgenid_chardev_exit(void);
-
-/* vmgenid.c */
-int sysgenid_vmgenid_init(const char **why);
-void sysgenid_vmgenid_start(void);
-void sysgenid_vmgenid_stop(void);
-void sysgenid_vmgenid_exit(void);
-bool sysgenid_vmgenid_present(void);
-bool sysgenid_vmgenid_moved(void);
-bool sysgenid_vmgenid_read(u64 id[2]);
-int sysgenid_vmgenid_page(unsigned long *pfn);
-
-/* vmfork.c */
-void sysgenid_vmfork_init(void);
-void sysgenid_vmfork_exit(void);
-
-/* reseed.c */
-int sysgenid_reseed_init(void);
-void sysgenid_reseed_exit(void);
-bool sysgenid_reseed_open(void);
-void sysgenid_reseed_mix(const void *data, size_t len);
-int sysgenid_reseed(void);
 
 #endif /* SYSGENID_H */

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * spin [fifo PRIORITY | generation-first]: spins on the mapped check across a
- * resume; generation-first is a check that loads the generation before the ids,
- * with 20 ms in between: it is wrong, and must be seen to be. Says "ready", and
- * ends with
+ * Spins on the mapped check across a resume:
+ *
+ *	spin [fifo PRIORITY | at-most CHECKS | generation-first]
+ *
+ * generation-first is a check that loads the generation
+ * before the ids, and has the kernel publish in between if the hardware id is
+ * new. That check is wrong, and must be seen to be. Says "ready", and ends with
  *
  *	checks N exact-stale N counter-stale N changed N
  *
@@ -13,8 +16,8 @@
  * often a check said "changed" before the hardware id was new.
  */
 #define _GNU_SOURCE
+#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <sysgenid.h>
 
@@ -23,12 +26,16 @@
 
 enum { CHECKS_MOST = 20000000 };
 
-static bool generation_first(const struct sysgenid_view *v, uint32_t seen)
+static bool generation_first(const struct sysgenid_view *v, const struct hw *hw,
+			     bool new, struct sysgenid *g)
 {
 	uint32_t generation = __atomic_load_n(v->generation, __ATOMIC_ACQUIRE);
+	uint32_t now;
 
-	nanosleep(&(struct timespec){ 0, 20000000 }, NULL);
-	return generation != seen || v->recorded_id[0] != v->hardware_id[0] ||
+	if (new)
+		sysgenid_read(g, &now);
+	return generation != hw->generation ||
+	       v->recorded_id[0] != v->hardware_id[0] ||
 	       v->recorded_id[1] != v->hardware_id[1];
 }
 
@@ -39,6 +46,9 @@ int main(int argc, char **argv)
 	const struct sysgenid_view *view;
 	bool wrong_order = argc > 1 && !strcmp(argv[1], "generation-first");
 	unsigned long after_most = wrong_order ? 2 : 10000;
+	unsigned long checks_most = argc > 2 && !strcmp(argv[1], "at-most") ?
+					    strtoul(argv[2], NULL, 10) :
+					    CHECKS_MOST;
 	struct sysgenid *g;
 	struct hw hw;
 
@@ -52,11 +62,11 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	if (argc > 2 && !strcmp(argv[1], "fifo"))
 		be_realtime(argv[2]);
-	while (checks < CHECKS_MOST && after_publish < after_most) {
+	while (checks < checks_most && after_publish < after_most) {
 		bool new = hw_new(&hw);
 		bool counter_old = hw.page->generation == hw.generation;
 		bool changed = wrong_order ?
-				       generation_first(view, hw.generation) :
+				       generation_first(view, &hw, new, g) :
 				       sysgenid_changed(view, hw.generation);
 
 		if (!new) {

@@ -19,7 +19,8 @@
  *             O_NONBLOCK; EINVAL for 1-3 bytes; 0 for 0 bytes; EFAULT; EINTR.
  *   write(2)  Confirms: exactly 4 bytes, else ENOBUFS, that hold the current
  *             generation, else EINVAL. Returns 4. EFAULT; EBADF without
- *             write access.
+ *             write access. pread(2) and pwrite(2) do the same, whatever the
+ *             offset.
  *   poll(2)   EPOLLIN | EPOLLRDNORM while the current generation is not
  *             confirmed. Never EPOLLOUT.
  *   mmap(2)   Offset 0, at most one page (else EINVAL), of struct
@@ -39,10 +40,10 @@
  *   mmap(2) only: MAP_SHARED, PROT_READ, one page (else EINVAL; EPERM for
  *   PROT_WRITE and PROT_EXEC as above). Offset 0: the page of guest memory in
  *   which the hypervisor keeps the VM generation id, changed before the first
- *   instruction after a resume. Offset one page: struct sysgenid_record. Open
- *   gives ENODEV where no such page is, EBUSY where the page holds other data
- *   too (the module parameter hw_page=force overrides), EOPNOTSUPP where guest
- *   memory is encrypted.
+ *   instruction after a resume. Offset one page: struct sysgenid_record. Open,
+ *   and mmap of offset 0, give ENODEV where no such page is, EBUSY where the
+ *   page holds other data too at that moment (the module parameter
+ *   hw_page=force overrides), EOPNOTSUPP where guest memory is encrypted; ENOMEM.
  *
  *   "Unchanged" is: record.id equals the hardware id (all 16 bytes), and then
  *   page.generation equals the one seen, loaded in this order (record, hardware
@@ -64,7 +65,7 @@
  */
 #define SYSGENID_SOURCE_NONE	 0 /* none since the module was loaded */
 #define SYSGENID_SOURCE_VMGENID	 1 /* ACPI VM generation id */
-#define SYSGENID_SOURCE_VMFORK	 2 /* the kernel's vmfork notifier alone */
+#define SYSGENID_SOURCE_VMFORK	 2 /* reserved; of no driver yet */
 #define SYSGENID_SOURCE_SOFTWARE 3 /* a trigger */
 
 /* Features. */
@@ -80,8 +81,8 @@
  *
  * @generation: the one word that counts; a load-acquire suffices.
  * @size: bytes of this layout that are valid, 64 at present.
- * @seq: odd while @source and @time change. Read it, them, and it again; after
- *	8 tries ask SYSGENID_GET.
+ * @seq: odd while @generation, @time and @source change. For more than @generation
+ *	alone read it, them, and it again; after 8 tries ask SYSGENID_GET.
  * @features: SYSGENID_FEATURE_*; constant while the module is loaded.
  * @source: SYSGENID_SOURCE_* of the last generation.
  * @time: when it was published, CLOCK_BOOTTIME nanoseconds of the initial time
@@ -122,9 +123,11 @@ struct sysgenid_record {
  *	ends it. EBADF without write access (*); EDQUOT when this user, or all
  *	unprivileged users together, track too many (*); ENOMEM.
  * SYSGENID_WAIT_WATCHERS: sleeps until no tracked watcher is outdated; the
- *	argument is a timeout in milliseconds, 0 is none. ETIME at the timeout;
+ *	argument is a timeout in milliseconds, 0 is none. ETIME at the timeout.
  *	EINTR when this open file itself has not confirmed the current
- *	generation (at entry or at the end), or on a signal.
+ *	generation (at entry or at the end), or on a signal. With a timeout it
+ *	is EINTR under SA_RESTART, too (*). A process that was stopped or frozen
+ *	waits on, and its time begins anew.
  * SYSGENID_TRIGGER_GEN_UPDATE: publishes max(argument, current + 1), unsigned
  *	(*). EACCES without CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE in the
  *	initial user namespace (*); EINVAL for more than 32 bits (*). It brings
@@ -176,12 +179,14 @@ struct sysgenid_get_args {
  * SYSGENID_WAIT_GENERATION: sleeps until no tracked watcher of @generation is
  * outdated. ESTALE if another generation is current, at entry or by then;
  * EDEADLK if this open file is itself tracked and outdated; ETIME at the
- * timeout; EINTR on a signal (never restarted). With ESTALE, EDEADLK and ETIME,
- * too, @current_generation and @outdated come back.
+ * timeout. EINTR on a signal, under SA_RESTART, too. With all of these
+ * @current_generation and @outdated come back. A process that was stopped or
+ * frozen waits on.
  *
  * @generation: in: whose watchers.
  * @timeout_ns: in: nanoseconds; 0 looks and returns at once (ETIME if some are
- *	outdated), negative is no timeout.
+ *	outdated), negative is no timeout. Out: what was left, if the wait was
+ *	interrupted and had a timeout; else unchanged.
  * @current_generation: out: the current generation.
  * @outdated: out: how many watchers are outdated.
  */
@@ -211,7 +216,8 @@ struct sysgenid_wait_args {
  *	namespace: with @pid, and whatever became of it, names one process.
  * @cgroup_id: of its cgroup (v2): the inode number of the cgroup's folder; 0 if
  *	the kernel has no cgroups.
- * @comm: its name, ends with a 0.
+ * @comm: the present name of the process, ends with a 0. Of a dead process: its
+ *	name when it last was tracked or confirmed.
  */
 struct sysgenid_watcher {
 	__s32 pid;
@@ -225,10 +231,16 @@ struct sysgenid_watcher {
 
 /*
  * SYSGENID_LIST_WATCHERS: tracked watchers that are outdated, or all. Who has
- * neither CAP_SYS_ADMIN nor CAP_SYS_PTRACE in the initial user namespace gets
- * only those tracked or last confirmed by the same uid. EINVAL for a @count of 0 or more than
+ * CAP_SYS_ADMIN in the initial user namespace gets them all. Others get only
+ * processes that are visible in the caller's pid namespace, dead ones too, and
+ * of these only the ones that tracked or last confirmed with the caller's uid.
+ * CAP_SYS_PTRACE in the initial user namespace lifts the limit to that uid, but
+ * not the one to the pid namespace. EINVAL for a @count of 0 or more than
  * SYSGENID_LIST_MAX, or an @entry_size below the first version's. EINTR;
  * ENOMEM.
+ *
+ * Counts (@outdated here, those of SYSGENID_GET and SYSGENID_WAIT_GENERATION,
+ * the attributes in sysfs) are of the whole machine for every caller.
  *
  * @flags: in: SYSGENID_LIST_*
  * @cursor: in: 0, or what the last call returned; out: where to go on, 0 at

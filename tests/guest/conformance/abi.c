@@ -87,15 +87,16 @@ static void nothing(int signal)
 	(void)signal;
 }
 
-static void interrupt_after(int ms, int flags)
+/* Again and again: on a busy host the first may come before the call. */
+static void interrupt_each(int ms, int flags)
 {
 	struct sigaction action = { .sa_handler = nothing, .sa_flags = flags };
 	pid_t parent = getpid();
 
 	sigaction(SIGUSR1, &action, NULL);
 	if (!fork()) {
-		sleep_ms(ms);
-		kill(parent, SIGUSR1);
+		for (sleep_ms(ms); getppid() == parent; sleep_ms(ms))
+			kill(parent, SIGUSR1);
 		_exit(0);
 	}
 }
@@ -105,7 +106,7 @@ static void read_is_interrupted(void)
 	int fd = open(SYSGENID_DEVICE, O_RDWR);
 	uint32_t value;
 
-	interrupt_after(100, 0);
+	interrupt_each(100, 0);
 	EXPECT_ERR(EINTR, read(fd, &value, 4));
 }
 
@@ -122,6 +123,25 @@ static void write_sizes(void)
 	EXPECT_ERR(ENOBUFS, write(fd, value, 8));
 	EXPECT_ERR(EFAULT, write(fd, nowhere, 4));
 	EXPECT_EQ(4, write(fd, value, 4));
+}
+
+/* The offset is not looked at, and there is no position to move. */
+static void pread_and_pwrite(void)
+{
+	const off_t offsets[] = { 0, 1, 4096, 1 << 30 };
+	uint32_t generation, value;
+	int fd = open_rw();
+
+	EXPECT_ERR(EAGAIN, pread(fd, &value, 4, 0));
+	for (size_t i = 0; i < sizeof(offsets) / sizeof(*offsets); i++) {
+		trigger();
+		generation = current_generation();
+		EXPECT_EQ(4, pread(fd, &value, 4, offsets[i]));
+		EXPECT_EQ(generation, value);
+		EXPECT_EQ(4, pwrite(fd, &generation, 4, offsets[i]));
+		EXPECT(!readable(fd));
+	}
+	EXPECT_ERR(ESPIPE, lseek(fd, 0, SEEK_CUR));
 }
 
 static void write_values(void)
@@ -390,7 +410,7 @@ static void wait_watchers_is_interrupted(void)
 	track(watcher);
 	trigger();
 	overseer = open_rw();
-	interrupt_after(100, 0);
+	interrupt_each(100, 0);
 	EXPECT_ERR(EINTR, ioctl(overseer, SYSGENID_WAIT_WATCHERS, 0));
 }
 
@@ -468,6 +488,7 @@ const struct test abi_tests[] = {
 	{ "abi: read is interrupted", read_is_interrupted, false },
 	{ "abi: write sizes", write_sizes, false },
 	{ "abi: write values", write_values, false },
+	{ "abi: pread and pwrite", pread_and_pwrite, false },
 	{ "abi: write needs a writable descriptor",
 	  write_needs_a_writable_descriptor, false },
 	{ "abi: poll events", poll_events, false },

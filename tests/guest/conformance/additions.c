@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: MIT
 /* The commands 0x10 and above: what they do, and every errno. */
 #define _GNU_SOURCE
+#include <linux/capability.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -45,19 +50,47 @@ static void get_tells_all(void)
 	       (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec);
 }
 
+static uint32_t pending(int fd)
+{
+	struct sysgenid_get_args answer = { .size = sizeof(answer) };
+
+	EXPECT_EQ(0, ioctl(fd, SYSGENID_GET, &answer));
+	return answer.flags & SYSGENID_GET_RESEED_PENDING;
+}
+
+/* The reseed that follows a publish is told of, and comes. */
+static void get_tells_of_a_pending_reseed(void)
+{
+	int fd = open_ro(), tries = 20;
+	double start;
+	bool seen;
+
+	/* The reseed may come before the question. */
+	do {
+		trigger();
+		seen = pending(fd);
+	} while (!seen && --tries);
+	EXPECT(seen);
+	for (start = seconds(); pending(fd) && seconds() - start < 60;)
+		sleep_ms(50);
+	EXPECT_EQ(0, pending(fd));
+}
+
 /* Every struct: too short, too long, not there. */
 static void struct_sizes(void)
 {
 	static const struct {
 		unsigned long cmd;
-		uint32_t size;
+		uint32_t first, size;
 	} commands[] = {
-		{ SYSGENID_GET, sizeof(struct sysgenid_get_args) },
-		{ SYSGENID_WAIT_GENERATION, sizeof(struct sysgenid_wait_args) },
-		{ SYSGENID_LIST_WATCHERS, sizeof(struct sysgenid_list_args) },
-		{ SYSGENID_TRIGGER, sizeof(struct sysgenid_trigger_args) },
-		{ SYSGENID_DECLARE, sizeof(struct sysgenid_declare_args) },
-		{ SYSGENID_CONFIRM, sizeof(struct sysgenid_confirm_args) },
+		{ SYSGENID_GET, 48, sizeof(struct sysgenid_get_args) },
+		{ SYSGENID_WAIT_GENERATION, 24,
+		  sizeof(struct sysgenid_wait_args) },
+		{ SYSGENID_LIST_WATCHERS, 40,
+		  sizeof(struct sysgenid_list_args) },
+		{ SYSGENID_TRIGGER, 32, sizeof(struct sysgenid_trigger_args) },
+		{ SYSGENID_DECLARE, 16, sizeof(struct sysgenid_declare_args) },
+		{ SYSGENID_CONFIRM, 8, sizeof(struct sysgenid_confirm_args) },
 	};
 	size_t page = (size_t)sysconf(_SC_PAGESIZE), i;
 	unsigned char *big = calloc(1, 2 * page);
@@ -67,7 +100,7 @@ static void struct_sizes(void)
 	for (i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
 		memset(big, 0, 2 * page);
 		EXPECT_ERR(EINVAL, ioctl(fd, commands[i].cmd, big));
-		*size = commands[i].size - 1;
+		*size = commands[i].first - 1;
 		EXPECT_ERR(EINVAL, ioctl(fd, commands[i].cmd, big));
 		*size = commands[i].size + 8;
 		big[commands[i].size] = 1;
@@ -191,6 +224,122 @@ static void declare_generation(void)
 	EXPECT(!readable(fd));
 }
 
+static long voluntary_switches(pid_t pid)
+{
+	char path[64], line[256];
+	long n = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	f = fopen(path, "re");
+	EXPECT(f);
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "voluntary_ctxt_switches: %ld", &n) == 1)
+			break;
+	fclose(f);
+	EXPECT(n >= 0);
+	return n;
+}
+
+/* Who loops over open and declare wakes nobody. */
+static void declare_wakes_no_other_waiter(void)
+{
+	int watcher = open_rw(), waiter = open_rw(), fd, i;
+	long before;
+	pid_t child;
+
+	track(watcher);
+	trigger();
+	confirm(waiter);
+	child = fork();
+	if (!child) {
+		ioctl(waiter, SYSGENID_WAIT_WATCHERS, 0);
+		_exit(0);
+	}
+	do {
+		sleep_ms(20);
+		before = voluntary_switches(child);
+	} while (!before);
+	for (i = 0; i < 100; i++) {
+		fd = open_ro();
+		EXPECT_EQ(0, declare(fd, 0, SYSGENID_DECLARE_UNKNOWN));
+		close(fd);
+	}
+	sleep_ms(100);
+	EXPECT(voluntary_switches(child) < before + 10);
+}
+
+/* Starts a process that sleeps by @fd; returns when it does. */
+static pid_t sleeper_by(int fd, void (*sleeps)(int fd))
+{
+	pid_t child = fork();
+
+	if (!child) {
+		sleeps(fd);
+		_exit(0);
+	}
+	do
+		sleep_ms(20);
+	while (!voluntary_switches(child));
+	return child;
+}
+
+static void sleep_in_read(int fd)
+{
+	uint32_t generation;
+
+	read(fd, &generation, sizeof(generation));
+}
+
+static void sleep_in_poll(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	poll(&p, 1, -1);
+}
+
+/* Readers and pollers of other files sleep on, whatever they share. */
+static void declare_wakes_no_other_sleeper(void)
+{
+	long before = 0, after = 0;
+	pid_t children[4];
+	int fd, i;
+
+	for (i = 0; i < 4; i++)
+		children[i] = sleeper_by(open_ro(),
+					 i % 2 ? sleep_in_poll : sleep_in_read);
+	sleep_ms(200);
+	for (i = 0; i < 4; i++)
+		before += voluntary_switches(children[i]);
+	for (i = 0; i < 1500; i++) {
+		fd = open_ro();
+		EXPECT_EQ(0, declare(fd, 0, SYSGENID_DECLARE_UNKNOWN));
+		close(fd);
+	}
+	sleep_ms(100);
+	for (i = 0; i < 4; i++)
+		after += voluntary_switches(children[i]);
+	/* Each of them would be woken six times by chance. */
+	EXPECT(after < before + 4);
+}
+
+/* Those who sleep by the file itself learn at once that it is outdated. */
+static void declare_wakes_who_sleeps_by_it(void)
+{
+	static void (*const ways[])(int fd) = { sleep_in_read, sleep_in_poll };
+	double start = seconds();
+	pid_t child;
+	int fd, i;
+
+	for (i = 0; i < 2; i++) {
+		fd = open_ro();
+		child = sleeper_by(fd, ways[i]);
+		EXPECT_EQ(0, declare(fd, 0, SYSGENID_DECLARE_UNKNOWN));
+		EXPECT_EQ(child, waitpid(child, NULL, 0));
+	}
+	EXPECT(seconds() < start + 20);
+}
+
 static void declare_unknown(void)
 {
 	struct sysgenid_get_args answer;
@@ -199,10 +348,11 @@ static void declare_unknown(void)
 	EXPECT_EQ(0, declare(fd, 0, SYSGENID_DECLARE_UNKNOWN));
 	EXPECT(readable(fd));
 	EXPECT_EQ(0, get(fd, &answer));
-	EXPECT_EQ(SYSGENID_GET_OUTDATED | SYSGENID_GET_UNKNOWN, answer.flags);
+	EXPECT_EQ(SYSGENID_GET_OUTDATED | SYSGENID_GET_UNKNOWN,
+		  answer.flags & ~(uint32_t)SYSGENID_GET_INSTANCE);
 	confirm(fd);
 	EXPECT_EQ(0, get(fd, &answer));
-	EXPECT_EQ(0, answer.flags);
+	EXPECT_EQ(0, answer.flags & ~(uint32_t)SYSGENID_GET_INSTANCE);
 }
 
 static void declare_comes_first(void)
@@ -268,6 +418,124 @@ static void wait_generation_is_interrupted(void)
 	}
 	EXPECT_ERR(EINTR, wait_generation(open_rw(), current_generation(), -1,
 					  &answer));
+	EXPECT_EQ(-1, answer.timeout_ns);
+	if (!fork()) {
+		sleep_ms(100);
+		kill(parent, SIGUSR1);
+		_exit(0);
+	}
+	EXPECT_ERR(EINTR, wait_generation(open_rw(), current_generation(),
+					  50000000000, &answer));
+	EXPECT(answer.timeout_ns > 0 && answer.timeout_ns < 50000000000);
+}
+
+/* Starts a wait in a child, which ends with what it was told to. */
+static pid_t waiting_child(void (*run)(int overseer))
+{
+	int watcher = open_rw(), overseer;
+	pid_t child;
+
+	track(watcher);
+	trigger();
+	overseer = open_rw();
+	child = fork();
+	if (!child) {
+		run(overseer);
+		_exit(0);
+	}
+	return child;
+}
+
+static void wait_for_a_generation(int overseer)
+{
+	struct sysgenid_wait_args answer;
+
+	EXPECT_ERR(ETIME, wait_generation(overseer, current_generation(),
+					  1000000000, &answer));
+	/* The kernel began it again, with the time that was left. */
+	EXPECT(answer.timeout_ns < 1000000000);
+}
+
+static void wait_for_watchers(int overseer)
+{
+	EXPECT_ERR(ETIME, ioctl(overseer, SYSGENID_WAIT_WATCHERS, 1000));
+}
+
+static void expect_success(pid_t child)
+{
+	int status;
+
+	EXPECT_EQ(child, waitpid(child, &status, 0));
+	/* The child has said why. */
+	if (status)
+		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+}
+
+static void stop_and_continue(pid_t child)
+{
+	int status;
+
+	sleep_ms(200);
+	kill(child, SIGSTOP);
+	EXPECT_EQ(child, waitpid(child, &status, WUNTRACED));
+	EXPECT(WIFSTOPPED(status));
+	kill(child, SIGCONT);
+}
+
+static void stopped_process_waits_on(void)
+{
+	pid_t child = waiting_child(wait_for_a_generation);
+
+	stop_and_continue(child);
+	stop_and_continue(child);
+	expect_success(child);
+	child = waiting_child(wait_for_watchers);
+	stop_and_continue(child);
+	expect_success(child);
+}
+
+#define CGROUPS "/conformance-cgroups"
+#define FREEZER CGROUPS "/frozen"
+
+static void write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+
+	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		fail("%s: %s", path, strerror(errno));
+	close(fd);
+}
+
+static bool is_frozen(void)
+{
+	char text[100];
+	int fd = open(FREEZER "/cgroup.events", O_RDONLY);
+	ssize_t len = read(fd, text, sizeof(text) - 1);
+
+	close(fd);
+	text[len < 0 ? 0 : len] = 0;
+	return strstr(text, "frozen 1");
+}
+
+static void frozen_process_waits_on(void)
+{
+	char text[16];
+	pid_t child;
+
+	mkdir(CGROUPS, 0700);
+	EXPECT_EQ(0, mount("none", CGROUPS, "cgroup2", 0, NULL));
+	EXPECT_EQ(0, mkdir(FREEZER, 0700));
+	child = waiting_child(wait_for_a_generation);
+	sleep_ms(200);
+	snprintf(text, sizeof(text), "%d", child);
+	write_text(FREEZER "/cgroup.procs", text);
+	write_text(FREEZER "/cgroup.freeze", "1");
+	while (!is_frozen())
+		sleep_ms(10);
+	write_text(FREEZER "/cgroup.freeze", "0");
+	expect_success(child);
+	rmdir(FREEZER);
+	umount(CGROUPS);
 }
 
 static void trigger_later(void *unused)
@@ -349,18 +617,22 @@ static void list_names_the_laggard(void)
 {
 	struct sysgenid_watcher entries[4];
 	struct sysgenid_list_args arg = { 0 };
-	int fd = open_rw(), late, ready[2];
+	int fd = open_rw(), late, ready[2], go[2];
 	uint32_t before = current_generation();
 	struct stat cgroup;
 	char byte;
 	pid_t child;
 
 	EXPECT_EQ(0, pipe(ready));
+	EXPECT_EQ(0, pipe(go));
 	child = fork();
 	if (!child) {
 		late = open_rw();
 		prctl(PR_SET_NAME, "laggard");
 		track(late);
+		EXPECT_EQ(1, write(ready[1], "", 1));
+		EXPECT_EQ(1, read(go[0], &byte, 1));
+		prctl(PR_SET_NAME, "renamed");
 		EXPECT_EQ(1, write(ready[1], "", 1));
 		pause();
 	}
@@ -384,6 +656,10 @@ static void list_names_the_laggard(void)
 	EXPECT_EQ(before, entries[0].confirmed);
 	EXPECT_EQ(SYSGENID_WATCHER_OUTDATED, entries[0].flags);
 	EXPECT(!strcmp(entries[0].comm, "laggard"));
+	EXPECT_EQ(1, write(go[1], "", 1));
+	EXPECT_EQ(1, read(ready[0], &byte, 1));
+	EXPECT_EQ(0, list(fd, 0, &arg, entries, 4));
+	EXPECT(!strcmp(entries[0].comm, "renamed"));
 	/* stat(5) counts in ticks of 10 ms. */
 	EXPECT(entries[0].start_time - start_time(child) < 10000000);
 	if (!stat("/sys/fs/cgroup/cgroup.procs", &cgroup) &&
@@ -417,6 +693,88 @@ static void list_by_cursor(void)
 	EXPECT_EQ(WATCHERS, seen);
 	EXPECT_EQ(3, calls);
 	EXPECT_EQ(WATCHERS, arg.outdated);
+}
+
+static void on_alarm(int signal)
+{
+	(void)signal;
+}
+
+/* A list of a few is finished before a signal could be of use. */
+static void short_list_is_not_interrupted(void)
+{
+	const struct itimerval often = { { 0, 200 }, { 0, 200 } };
+	struct sysgenid_watcher entries[4];
+	struct sysgenid_list_args arg = { 0 };
+	int fd = open_rw(), i;
+
+	track(fd);
+	signal(SIGVTALRM, on_alarm);
+	setitimer(ITIMER_VIRTUAL, &often, NULL);
+	signal(SIGPROF, on_alarm);
+	setitimer(ITIMER_PROF, &often, NULL);
+	for (i = 0; i < 20000; i++) {
+		arg.cursor = 0;
+		EXPECT_EQ(0, list(fd, SYSGENID_LIST_ALL, &arg, entries, 4));
+	}
+}
+
+/* The child's next call of ioctl(2), made with a signal pending. */
+static long ioctl_with_a_signal(pid_t child)
+{
+	struct __ptrace_syscall_info info;
+	bool entered = false;
+	int status;
+
+	for (;;) {
+		EXPECT_EQ(0, ptrace(PTRACE_SYSCALL, child, NULL, NULL));
+		EXPECT_EQ(child, waitpid(child, &status, 0));
+		EXPECT(WIFSTOPPED(status));
+		EXPECT(ptrace(PTRACE_GET_SYSCALL_INFO, child, sizeof(info),
+			      &info) > 0);
+		if (info.op == PTRACE_SYSCALL_INFO_EXIT && entered)
+			return (long)info.exit.rval;
+		if (info.op == PTRACE_SYSCALL_INFO_ENTRY &&
+		    info.entry.nr == SYS_ioctl) {
+			entered = true;
+			kill(child, SIGUSR1);
+		}
+	}
+}
+
+static long list_all_of(int files)
+{
+	struct sysgenid_watcher entries[4];
+	struct sysgenid_list_args arg = { 0 };
+	int status, fd = -1;
+	pid_t child;
+	long got;
+
+	child = fork();
+	if (!child) {
+		while (files--)
+			fd = open_ro();
+		signal(SIGUSR1, nothing);
+		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		raise(SIGSTOP);
+		list(fd, SYSGENID_LIST_ALL, &arg, entries, 4);
+		_exit(0);
+	}
+	EXPECT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(0, ptrace(PTRACE_SETOPTIONS, child, NULL,
+			    PTRACE_O_TRACESYSGOOD));
+	got = ioctl_with_a_signal(child);
+	kill(child, SIGKILL);
+	waitpid(child, &status, 0);
+	return got;
+}
+
+/* The walk lets others run after 64 open files, and is not interrupted there if these are all. */
+static void finished_list_is_not_interrupted(void)
+{
+	EXPECT_EQ(0, list_all_of(64));
+	/* The control: the signal was pending. */
+	EXPECT(list_all_of(65) < 0);
 }
 
 /* An ordinary user sees his own only, and how many there are in all. */
@@ -457,6 +815,163 @@ static void list_in_a_pid_namespace(void)
 	}
 	waitpid(child, &status, 0);
 	EXPECT_EQ(0, status);
+}
+
+/* Gives up all capabilities but one. */
+static void keep_capability(int capability)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct data[2] = { 0 };
+
+	data[CAP_TO_INDEX(capability)].permitted = CAP_TO_MASK(capability);
+	data[CAP_TO_INDEX(capability)].effective = CAP_TO_MASK(capability);
+	EXPECT_EQ(0, syscall(SYS_capset, &header, data));
+}
+
+/* As in a container without a user namespace of its own: uid 0 in another pid namespace. */
+static void run_in_pid_namespace(void (*run)(void))
+{
+	pid_t child;
+	int status;
+
+	EXPECT_EQ(0, unshare(CLONE_NEWPID));
+	child = fork();
+	if (!child) {
+		EXPECT_EQ(1, getpid());
+		run();
+		_exit(0);
+	}
+	waitpid(child, &status, 0);
+	/* It has said why itself. */
+	if (status)
+		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+}
+
+static void only_itself_is_listed(void)
+{
+	struct sysgenid_watcher entries[4];
+	struct sysgenid_list_args arg = { 0 };
+	int inside = open_rw();
+
+	EXPECT_EQ(0, list(inside, 0, &arg, entries, 4));
+	EXPECT_EQ(0, arg.count);
+	/* How many there are is told to everybody. */
+	EXPECT_EQ(1, arg.outdated);
+	track(inside);
+	EXPECT_EQ(0, list(inside, SYSGENID_LIST_ALL, &arg, entries, 4));
+	EXPECT_EQ(1, arg.count);
+	EXPECT_EQ(1, entries[0].pid);
+}
+
+/* A capability that containers are given, and that has nothing to do with this. */
+static void list_with_any_capability(void)
+{
+	keep_capability(CAP_CHOWN);
+	only_itself_is_listed();
+}
+
+static void list_with_right_to_trace(void)
+{
+	keep_capability(CAP_SYS_PTRACE);
+	only_itself_is_listed();
+}
+
+static void container_does_not_list_others_of_its_uid(void)
+{
+	track(open_rw());
+	trigger();
+	run_in_pid_namespace(list_with_any_capability);
+}
+
+static void container_that_may_trace_does_not_list_others(void)
+{
+	track(open_rw());
+	trigger();
+	run_in_pid_namespace(list_with_right_to_trace);
+}
+
+/* A process of another user that tracks @fd. */
+static pid_t tracked_by_another_user(int fd)
+{
+	int ready[2];
+	pid_t child;
+	char byte;
+
+	EXPECT_EQ(0, pipe(ready));
+	child = fork();
+	if (!child) {
+		EXPECT_EQ(0, setresuid(65534, 65534, 65534));
+		track(fd);
+		EXPECT_EQ(1, write(ready[1], "", 1));
+		pause();
+	}
+	close(ready[1]);
+	EXPECT_EQ(1, read(ready[0], &byte, 1));
+	return child;
+}
+
+static void other_users_are_listed(void)
+{
+	struct sysgenid_watcher entries[4];
+	struct sysgenid_list_args arg = { 0 };
+	int fd = open_rw();
+	pid_t child = tracked_by_another_user(fd);
+
+	keep_capability(CAP_SYS_PTRACE);
+	EXPECT_EQ(0, list(fd, SYSGENID_LIST_ALL, &arg, entries, 4));
+	EXPECT_EQ(1, arg.count);
+	EXPECT_EQ(child, entries[0].pid);
+}
+
+static void container_that_may_trace_lists_its_other_users(void)
+{
+	track(open_rw());
+	run_in_pid_namespace(other_users_are_listed);
+}
+
+/* Its open file lives on, and somebody has to be told whom the wait is for. */
+static void dead_watcher_is_listed(void)
+{
+	struct sysgenid_watcher entries[4];
+	struct sysgenid_list_args arg = { 0 };
+	int fd = open_rw(), status;
+	pid_t child = fork();
+
+	if (!child) {
+		track(fd);
+		_exit(0);
+	}
+	waitpid(child, &status, 0);
+	keep_capability(CAP_CHOWN);
+	EXPECT_EQ(0, list(fd, SYSGENID_LIST_ALL, &arg, entries, 4));
+	EXPECT_EQ(1, arg.count);
+	EXPECT_EQ(0, entries[0].pid);
+}
+
+/* An inner pid namespace is visible from the outer one, as in /proc. */
+static void who_made_a_container_lists_it(void)
+{
+	struct sysgenid_watcher entries[4];
+	struct sysgenid_list_args arg = { 0 };
+	int outside = open_rw(), ready[2];
+	char byte;
+	pid_t child;
+
+	EXPECT_EQ(0, pipe(ready));
+	EXPECT_EQ(0, unshare(CLONE_NEWPID));
+	child = fork();
+	if (!child) {
+		track(open_rw());
+		EXPECT_EQ(1, write(ready[1], "", 1));
+		pause();
+	}
+	EXPECT_EQ(1, read(ready[0], &byte, 1));
+	keep_capability(CAP_CHOWN);
+	EXPECT_EQ(0, list(outside, SYSGENID_LIST_ALL, &arg, entries, 4));
+	EXPECT_EQ(1, arg.count);
+	EXPECT_EQ(child, entries[0].pid);
 }
 
 static int container_fd;
@@ -656,6 +1171,7 @@ static void no_memory(void)
 		skip("the module cannot be made to fail");
 	EXPECT_EQ(1, write(parameter, "1", 1));
 	EXPECT_ERR(ENOMEM, open(SYSGENID_DEVICE, O_RDONLY));
+	EXPECT_ERR(ENOMEM, open(SYSGENID_HW_DEVICE, O_RDONLY));
 	EXPECT_ERR(ENOMEM, list(fd, 0, &arg, &entry, 1));
 	EXPECT_ERR(ENOMEM,
 		   trigger_expecting(fd, before, "entropy", 7, &trigger_arg));
@@ -668,6 +1184,8 @@ static void no_memory(void)
 
 const struct test addition_tests[] = {
 	{ "additions: get", get_tells_all, true },
+	{ "additions: get, a pending reseed", get_tells_of_a_pending_reseed,
+	  true },
 	{ "additions: sizes of structs", struct_sizes, true },
 	{ "additions: a longer struct is served", a_longer_struct_is_served,
 	  true },
@@ -682,14 +1200,36 @@ const struct test addition_tests[] = {
 	{ "additions: wait for a generation", wait_generation_results, true },
 	{ "additions: wait for a generation is interrupted",
 	  wait_generation_is_interrupted, true },
+	{ "additions: stopped process waits on", stopped_process_waits_on,
+	  true },
+	{ "additions: frozen process waits on", frozen_process_waits_on, true },
 	{ "additions: wait for a generation ends with a new one",
 	  wait_generation_ends_with_a_new_one, true },
 	{ "additions: arguments of list", list_arguments, true },
 	{ "additions: list names the laggard", list_names_the_laggard, true },
 	{ "additions: list by cursor", list_by_cursor, true },
+	{ "additions: declare wakes no other waiter",
+	  declare_wakes_no_other_waiter, true },
+	{ "additions: declare wakes no other sleeper",
+	  declare_wakes_no_other_sleeper, true },
+	{ "additions: declare wakes who sleeps by it",
+	  declare_wakes_who_sleeps_by_it, true },
+	{ "additions: short list is not interrupted",
+	  short_list_is_not_interrupted, true },
+	{ "additions: finished list is not interrupted",
+	  finished_list_is_not_interrupted, true },
 	{ "additions: list of a user", list_of_a_user, true },
 	{ "additions: list in a pid namespace", list_in_a_pid_namespace, true },
 	{ "additions: list in a container", list_in_a_container, true },
+	{ "additions: container does not list others of its uid",
+	  container_does_not_list_others_of_its_uid, true },
+	{ "additions: container that may trace does not list others",
+	  container_that_may_trace_does_not_list_others, true },
+	{ "additions: container that may trace lists its other users",
+	  container_that_may_trace_lists_its_other_users, true },
+	{ "additions: dead watcher is listed", dead_watcher_is_listed, true },
+	{ "additions: who made a container lists it",
+	  who_made_a_container_lists_it, true },
 	{ "additions: declare ends a wait", declare_ends_a_wait, true },
 	{ "additions: trigger with entropy", trigger_with_entropy, true },
 	{ "additions: trigger of a user", trigger_of_a_user, true },

@@ -150,9 +150,14 @@ void sleep_ms(int ms)
 
 int get(int fd, struct sysgenid_get_args *get)
 {
+	int ret;
+
 	memset(get, 0, sizeof(*get));
 	get->size = sizeof(*get);
-	return ioctl(fd, SYSGENID_GET, get);
+	ret = ioctl(fd, SYSGENID_GET, get);
+	/* A matter of time; "additions: get, a pending reseed" waits for it. */
+	get->flags &= ~SYSGENID_GET_RESEED_PENDING;
+	return ret;
 }
 
 int wait_generation(int fd, uint32_t generation, int64_t timeout_ns,

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Tells the machine of new generations: a line in the log for each. From work: who
+ * publishes may be any caller.
+ */
+#include <linux/ratelimit.h>
+#include <linux/sched.h>
+
+#include "sysgenid.h"
+
+/* More than a burst that the log may have. */
+#define ANNOUNCE_ROOM 64
+
+/*
+ * Generations of one kind that are to be told. Guarded by sysgenid.lock, but @limit.
+ *
+ * A line in the log for each, but no flood: not of triggers, nor of an id that
+ * changes all the time. One kind does not silence the other.
+ */
+struct announce_ring {
+	struct sysgenid_news news[ANNOUNCE_ROOM];
+	unsigned int added;
+	unsigned int taken;
+	struct ratelimit_state limit;
+};
+
+static struct announce_ring announce_hardware = {
+	.limit = RATELIMIT_STATE_INIT(announce_hardware.limit, DEFAULT_RATELIMIT_INTERVAL, 50),
+};
+
+static struct announce_ring announce_software = {
+	.limit = RATELIMIT_STATE_INIT(announce_software.limit, DEFAULT_RATELIMIT_INTERVAL,
+				      DEFAULT_RATELIMIT_BURST),
+};
+
+/* Of the work alone. */
+static struct sysgenid_news announce_last;
+
+static struct announce_ring *announce_ring_of(u32 source)
+{
+	return source == SYSGENID_SOURCE_SOFTWARE ? &announce_software : &announce_hardware;
+}
+
+static void announce_log(const struct sysgenid_news *news)
+{
+	bool software = news->source == SYSGENID_SOURCE_SOFTWARE;
+
+	/* The kernel adds how many. */
+	if (!___ratelimit(&announce_ring_of(news->source)->limit,
+			  "sysgenid: generations too fast for the log"))
+		return;
+
+	if (news->reseed_status)
+		pr_warn("generation %u (%s); the kernel RNG could not be reseeded (%d): clones may draw equal random bytes\n",
+			news->generation, sysgenid_source_name(news->source), news->reseed_status);
+	else if (software && !news->entropy)
+		pr_warn("generation %u (software), without entropy: clones may draw equal random bytes\n",
+			news->generation);
+	else
+		pr_notice("generation %u (%s)\n", news->generation,
+			  sysgenid_source_name(news->source));
+}
+
+/* The oldest one, or NULL. Caller holds the lock. */
+static const struct sysgenid_news *announce_oldest(struct announce_ring *ring)
+{
+	if (ring->added - ring->taken > ANNOUNCE_ROOM)
+		ring->taken = ring->added - ANNOUNCE_ROOM;
+	return ring->added == ring->taken ? NULL : &ring->news[ring->taken % ANNOUNCE_ROOM];
+}
+
+/* In the order of the generations. */
+static bool announce_take(struct sysgenid_news *news)
+{
+	const struct sysgenid_news *next, *other;
+
+	spin_lock_irq(&sysgenid.lock);
+	next = announce_oldest(&announce_hardware);
+	other = announce_oldest(&announce_software);
+	if (!next || (other && other->published < next->published))
+		next = other;
+	if (next) {
+		*news = *next;
+		announce_ring_of(news->source)->taken++;
+	}
+	spin_unlock_irq(&sysgenid.lock);
+	return next;
+}
+
+/* Caller holds the lock. If there are too many, the last ones stay. */
+void sysgenid_announce_add(const struct sysgenid_news *news)
+{
+	struct announce_ring *ring = announce_ring_of(news->source);
+
+	ring->news[ring->added++ % ANNOUNCE_ROOM] = *news;
+}
+
+/* Tells of all that was added. From one work item. */
+void sysgenid_announce_tell(void)
+{
+	while (announce_take(&announce_last)) {
+		announce_log(&announce_last);
+		cond_resched();
+	}
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The ACPI device VM_Gen_Counter.
+ *
+ * Its method ADDR gives the physical address of 16 bytes (Microsoft, "Virtual
+ * Machine Generation ID"). The hypervisor changes them when it resumes the machine
+ * as a clone, after a rollback, or after a failover.
+ *
+ * The kernel's own driver may be bound to the device. So this module registers no
+ * driver, only a notify handler, which works beside the kernel's.
+ */
+#include <linux/acpi.h>
+#include <linux/errno.h>
+#include <linux/string.h>
+
+#include "source.h"
+
+/* QEMU, Hyper-V and others name the device by the first, Firecracker the second. */
+static char *const acpi_device_ids[] = { "VM_GEN_COUNTER", "VMGENCTR" };
+
+/* Of QEMU, Firecracker and Hyper-V, which notify of each change. Xen does not. */
+static const char *const acpi_notified_ids[] = {
+	"QEMUVGID", "FCVMGID", "VMGENCTR", "HYPER_V_GEN_COUNTER_V1", "MSFT1002",
+};
+
+static acpi_handle acpi_device;
+static void (*acpi_changed)(void);
+
+static acpi_status acpi_found(acpi_handle handle, u32 level, void *others, void **result)
+{
+	if (!acpi_device)
+		acpi_device = handle;
+	else if (acpi_device != handle)
+		++*(int *)others;
+	return AE_OK;
+}
+
+static int acpi_find(u64 *address, const char **why)
+{
+	struct acpi_buffer buffer = { ACPI_ALLOCATE_BUFFER, NULL };
+	union acpi_object *obj;
+	acpi_status status;
+	int i, others = 0;
+
+	for (i = 0; i < ARRAY_SIZE(acpi_device_ids); i++)
+		acpi_get_devices(acpi_device_ids[i], acpi_found, &others, NULL);
+	if (!acpi_device) {
+		*why = "no VM generation id (ACPI VM_Gen_Counter) here";
+		return -ENODEV;
+	}
+	/* Whatever the others are: the kernel's own driver takes the first, too. */
+	if (others)
+		pr_warn("%d VM generation ids: using the first\n", others + 1);
+
+	status = acpi_evaluate_object(acpi_device, "ADDR", NULL, &buffer);
+	if (ACPI_FAILURE(status)) {
+		/* ACPICA may fail after it has allocated this. */
+		ACPI_FREE(buffer.pointer);
+		if (status == AE_NO_MEMORY)
+			return -ENOMEM;
+		*why = "the ACPI method ADDR of the VM generation id fails";
+		return -ENODEV;
+	}
+
+	obj = buffer.pointer;
+	if (!obj || obj->type != ACPI_TYPE_PACKAGE || obj->package.count != 2 ||
+	    obj->package.elements[0].type != ACPI_TYPE_INTEGER ||
+	    obj->package.elements[1].type != ACPI_TYPE_INTEGER)
+		*why = "the ACPI method ADDR of the VM generation id does not return two integers";
+	else
+		*address = obj->package.elements[0].integer.value |
+			   obj->package.elements[1].integer.value << 32;
+	ACPI_FREE(buffer.pointer);
+	return *why ? -ENODEV : 0;
+}
+
+/*
+ * ACPICA runs this before the handler of the in-tree driver, and in a context of
+ * its own.
+ */
+static void acpi_notify(acpi_handle handle, u32 event, void *context)
+{
+	acpi_changed();
+}
+
+static bool acpi_is_notified(void)
+{
+	struct acpi_device_info *info;
+	bool found = false;
+	int i;
+
+	if (ACPI_FAILURE(acpi_get_object_info(acpi_device, &info)))
+		return false;
+	for (i = 0; i < ARRAY_SIZE(acpi_notified_ids) && info->valid & ACPI_VALID_HID; i++)
+		found |= !strcmp(info->hardware_id.string, acpi_notified_ids[i]);
+	ACPI_FREE(info);
+	return found;
+}
+
+static int acpi_listen(void (*notify)(void))
+{
+	acpi_changed = notify;
+	if (ACPI_FAILURE(acpi_install_notify_handler(acpi_device, ACPI_DEVICE_NOTIFY, acpi_notify,
+						     NULL)))
+		return -EIO;
+	return acpi_is_notified();
+}
+
+/* No handler runs when this returns. */
+static void acpi_unlisten(void)
+{
+	acpi_remove_notify_handler(acpi_device, ACPI_DEVICE_NOTIFY, acpi_notify);
+}
+
+const struct sysgenid_source sysgenid_source_acpi = {
+	.find = acpi_find,
+	.listen = acpi_listen,
+	.unlisten = acpi_unlisten,
+};
