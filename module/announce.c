@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Tells the machine of new generations: a line in the log for each. From work: who
- * publishes may be any caller.
+ * Tells the machine of new generations: a line in the log, a wake-up for who polls
+ * the attribute, and a uevent. From work: who publishes may be any caller.
  */
+#include <linux/device.h>
+#include <linux/kobject.h>
+#include <linux/mutex.h>
 #include <linux/ratelimit.h>
 #include <linux/sched.h>
+#include <linux/sysfs.h>
 
 #include "sysgenid.h"
 
@@ -35,6 +39,13 @@ static struct announce_ring announce_software = {
 
 /* Of the work alone. */
 static struct sysgenid_news announce_last;
+static bool announce_unsent;
+
+static DEFINE_MUTEX(announce_mutex);
+static struct device *announce_device; /* guarded by the mutex; NULL: none */
+
+static DEFINE_RATELIMIT_STATE(announce_uevents, DEFAULT_RATELIMIT_INTERVAL,
+			      DEFAULT_RATELIMIT_BURST);
 
 static struct announce_ring *announce_ring_of(u32 source)
 {
@@ -59,6 +70,22 @@ static void announce_log(const struct sysgenid_news *news)
 	else
 		pr_notice("generation %u (%s)\n", news->generation,
 			  sysgenid_source_name(news->source));
+}
+
+/* Return: whether no more is to be done. */
+static bool announce_send(const struct sysgenid_news *news)
+{
+	char generation[40], source[40];
+	char *environment[3] = { generation, source };
+
+	if (!announce_device)
+		return true;
+	if (!___ratelimit(&announce_uevents, "sysgenid"))
+		return false;
+	snprintf(generation, sizeof(generation), "SYSGENID_GENERATION=%u", news->generation);
+	snprintf(source, sizeof(source), "SYSGENID_SOURCE=%s", sysgenid_source_name(news->source));
+	kobject_uevent_env(&announce_device->kobj, KOBJ_CHANGE, environment);
+	return true;
 }
 
 /* The oldest one, or NULL. Caller holds the lock. */
@@ -95,11 +122,37 @@ void sysgenid_announce_add(const struct sysgenid_news *news)
 	ring->news[ring->added++ % ANNOUNCE_ROOM] = *news;
 }
 
-/* Tells of all that was added. From one work item. */
-void sysgenid_announce_tell(void)
+/*
+ * sysgenid_announce_tell - tell of all that was added
+ *
+ * From one work item. Return: whether the last uevent is still to be sent: come
+ * again in a while.
+ */
+bool sysgenid_announce_tell(void)
 {
+	bool any = false;
+
+	mutex_lock(&announce_mutex);
 	while (announce_take(&announce_last)) {
 		announce_log(&announce_last);
+		announce_unsent = !announce_send(&announce_last);
+		any = true;
 		cond_resched();
 	}
+	if (any && announce_device)
+		sysfs_notify(&announce_device->kobj, NULL, "generation");
+	if (!any && announce_unsent)
+		announce_unsent = !announce_send(&announce_last);
+	mutex_unlock(&announce_mutex);
+	return announce_unsent;
+}
+
+/* What has uevents and the attribute "generation"; NULL: it goes away. */
+void sysgenid_announce_by(struct device *device)
+{
+	/* What the limit holds back is no line in the log. */
+	ratelimit_set_flags(&announce_uevents, RATELIMIT_MSG_ON_RELEASE);
+	mutex_lock(&announce_mutex);
+	announce_device = device;
+	mutex_unlock(&announce_mutex);
 }

@@ -516,6 +516,21 @@ static ssize_t sources_show(struct device *dev, struct device_attribute *attr, c
 }
 static DEVICE_ATTR_RO(sources);
 
+/* The instance id. ENODATA: there is none. */
+static ssize_t id_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	u8 instance[SYSGENID_INSTANCE_SIZE];
+	bool present;
+
+	sysgenid_sync();
+	spin_lock_irq(&sysgenid.lock);
+	present = sysgenid.page->flags & SYSGENID_PAGE_INSTANCE;
+	memcpy(instance, sysgenid.page->instance_id, sizeof(instance));
+	spin_unlock_irq(&sysgenid.lock);
+	return present ? sysfs_emit(buf, "%*phN\n", SYSGENID_INSTANCE_SIZE, instance) : -ENODATA;
+}
+static DEVICE_ATTR_RO(id);
+
 static ssize_t watchers_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	return sysfs_emit(buf, "%u\n", READ_ONCE(sysgenid.watchers));
@@ -551,6 +566,7 @@ static struct attribute *chardev_attrs[] = {
 	&dev_attr_generation.attr,
 	&dev_attr_source.attr,
 	&dev_attr_sources.attr,
+	&dev_attr_id.attr,
 	&dev_attr_watchers.attr,
 	&dev_attr_outdated.attr,
 	&dev_attr_reseed_error.attr,
@@ -611,11 +627,14 @@ int sysgenid_chardev_init(void)
 	ret = misc_register(&chardev_misc);
 	if (ret)
 		misc_deregister(&chardev_hw_misc);
+	else
+		sysgenid_announce_by(chardev_misc.this_device);
 	return ret;
 }
 
 void sysgenid_chardev_exit(void)
 {
+	sysgenid_announce_by(NULL);
 	misc_deregister(&chardev_misc);
 	misc_deregister(&chardev_hw_misc);
 }

@@ -6,6 +6,7 @@
 #ifndef SYSGENID_COMPAT_H
 #define SYSGENID_COMPAT_H
 
+#include <crypto/blake2s.h>
 #include <linux/capability.h>
 #include <linux/cgroup.h>
 #include <linux/mm.h>
@@ -70,6 +71,13 @@ static inline bool sysgenid_poll_waits(const poll_table *table)
 {
 	return table && table->_qproc;
 }
+
+/* The state of BLAKE2s got another name in 6.19. */
+#ifdef SYSGENID_HAVE_BLAKE2S_CTX
+#define sysgenid_blake2s blake2s_ctx
+#else
+#define sysgenid_blake2s blake2s_state
+#endif
 
 /* The cgroup (v2) of the current process, 0 where the kernel has none. */
 #ifdef CONFIG_CGROUPS

@@ -32,16 +32,17 @@ static DECLARE_WORK(generation_wake_work, generation_wake_fn);
 
 static void generation_announce_fn(struct work_struct *work)
 {
-	sysgenid_announce_tell();
+	if (sysgenid_announce_tell())
+		queue_delayed_work(sysgenid.queue, to_delayed_work(work), HZ);
 }
 
-static DECLARE_WORK(generation_announce_work, generation_announce_fn);
+static DECLARE_DELAYED_WORK(generation_announce_work, generation_announce_fn);
 
 /* After a publish, outside of the lock. */
 static void generation_published(void)
 {
 	queue_work(sysgenid.queue, &generation_wake_work);
-	queue_work(sysgenid.queue, &generation_announce_work);
+	mod_delayed_work(sysgenid.queue, &generation_announce_work, 0);
 }
 
 /* Have the kernel RNG draw on @data, if there is any. Caller holds the lock. */
@@ -71,14 +72,27 @@ static void generation_adopt(u64 id[2])
 	}
 }
 
+/* @instance: NULL: there is none. */
+static void generation_set_instance(const u8 *instance)
+{
+	struct sysgenid_page *page = sysgenid.page;
+
+	if (instance)
+		memcpy(page->instance_id, instance, sizeof(page->instance_id));
+	else
+		memset(page->instance_id, 0, sizeof(page->instance_id));
+	WRITE_ONCE(page->flags, instance ? SYSGENID_PAGE_INSTANCE : 0);
+}
+
 /*
  * Makes @generation visible. The kernel RNG has been reseeded by now, or
  * clients that reseed on the new generation draw the same bytes in each clone.
  *
  * @id: the hardware id that was mixed, NULL to leave the record alone. A fresh
  *	read could be one that the RNG has not seen.
+ * @instance: the instance id, NULL: none.
  */
-static void generation_store(u32 generation, u32 source, const u64 *id)
+static void generation_store(u32 generation, u32 source, const u64 *id, const u8 *instance)
 {
 	struct sysgenid_page *page = sysgenid.page;
 
@@ -90,6 +104,7 @@ static void generation_store(u32 generation, u32 source, const u64 *id)
 	smp_wmb(); /* pairs with the readers of all that follows */
 	WRITE_ONCE(page->source, source);
 	WRITE_ONCE(page->time, ktime_get_boottime_ns());
+	generation_set_instance(instance);
 	/* Pairs with sysgenid_generation() and the mapped check. */
 	smp_store_release(&page->generation, generation);
 	smp_wmb(); /* pairs with the readers of all that precedes */
@@ -118,9 +133,10 @@ static void generation_store(u32 generation, u32 source, const u64 *id)
 static bool generation_publish(u32 source, u32 min, const void *entropy, size_t len)
 {
 	u32 now = sysgenid.page->generation, next = now + 1;
+	u8 instance[SYSGENID_INSTANCE_SIZE];
 	struct sysgenid_news news;
 	u64 id[2] = {};
-	bool moved;
+	bool moved, differs;
 
 	lockdep_assert_held(&sysgenid.lock);
 
@@ -138,7 +154,10 @@ static bool generation_publish(u32 source, u32 min, const void *entropy, size_t 
 		generation_adopt(id);
 	}
 
-	generation_store(next, source, moved ? id : NULL);
+	differs = (moved || len) && !sysgenid.reseed_status;
+	if (differs)
+		sysgenid_instance_make(instance, id, next);
+	generation_store(next, source, moved ? id : NULL, differs ? instance : NULL);
 	trace_sysgenid_publish(next, source, sysgenid.outdated);
 
 	news.published = sysgenid.published;
@@ -251,6 +270,7 @@ int sysgenid_generation_init(void)
 static void generation_begin(void)
 {
 	struct sysgenid_record *record = sysgenid.record;
+	u8 instance[SYSGENID_INSTANCE_SIZE];
 	unsigned long pfn;
 
 	sysgenid.sources |= BIT(SYSGENID_SOURCE_VMGENID);
@@ -262,6 +282,10 @@ static void generation_begin(void)
 	spin_lock_irq(&sysgenid.lock);
 	sysgenid_id_read(record->id);
 	generation_adopt(record->id);
+	if (!sysgenid.reseed_status) {
+		sysgenid_instance_make(instance, record->id, 0);
+		generation_set_instance(instance);
+	}
 	spin_unlock_irq(&sysgenid.lock);
 }
 
@@ -280,7 +304,7 @@ void sysgenid_generation_stop(void)
 	cancel_delayed_work_sync(&generation_slow_work);
 	cancel_work_sync(&generation_compare_work);
 	cancel_work_sync(&generation_wake_work);
-	cancel_work_sync(&generation_announce_work);
+	cancel_delayed_work_sync(&generation_announce_work);
 }
 
 void sysgenid_generation_exit(void)

@@ -180,6 +180,16 @@ void sysgenid_reseed_mix(const void *data, size_t len)
 }
 
 /*
+ * sysgenid_reseed_draw - random bytes of the kernel
+ *
+ * Caller holds sysgenid.lock: this passes through crng_make_state() with it.
+ */
+void sysgenid_reseed_draw(void *data, size_t len)
+{
+	get_random_bytes(data, len);
+}
+
+/*
  * sysgenid_reseed - make the kernel RNG draw a new key from its pool
  *
  * Does not sleep. Caller holds sysgenid.lock. While the RNG is not ready, this

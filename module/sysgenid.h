@@ -51,6 +51,7 @@ struct sysgenid_state {
 extern struct sysgenid_state sysgenid;
 
 struct sysgenid_identity;
+struct device;
 struct sysgenid_user;
 
 /*
@@ -128,6 +129,9 @@ bool sysgenid_id_read(u64 id[2]);
 int sysgenid_id_check_page(void);
 int sysgenid_id_page(unsigned long *pfn, u32 *offset);
 
+/* instance.c */
+void sysgenid_instance_make(u8 instance[SYSGENID_INSTANCE_SIZE], const u64 id[2], u32 generation);
+
 /* announce.c: what is worth telling about a publish. */
 struct sysgenid_news {
 	u64 published;
@@ -138,7 +142,8 @@ struct sysgenid_news {
 };
 
 void sysgenid_announce_add(const struct sysgenid_news *news);
-void sysgenid_announce_tell(void);
+bool sysgenid_announce_tell(void);
+void sysgenid_announce_by(struct device *device);
 
 /* reseed.c */
 int sysgenid_reseed_init(void);
@@ -146,6 +151,7 @@ void sysgenid_reseed_exit(void);
 bool sysgenid_reseed_open(void);
 void sysgenid_reseed_look(void);
 void sysgenid_reseed_mix(const void *data, size_t len);
+void sysgenid_reseed_draw(void *data, size_t len);
 int sysgenid_reseed(void);
 void sysgenid_reseed_now(void);
 

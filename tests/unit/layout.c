@@ -10,7 +10,7 @@
 	_Static_assert(offsetof(struct type, member) == (offset), \
 		       "offset of " #type "." #member)
 
-SIZE(sysgenid_page, 64);
+SIZE(sysgenid_page, 80);
 AT(sysgenid_page, generation, 0);
 AT(sysgenid_page, magic, 4);
 AT(sysgenid_page, size, 8);
@@ -18,16 +18,19 @@ AT(sysgenid_page, seq, 12);
 AT(sysgenid_page, features, 16);
 AT(sysgenid_page, time, 24);
 AT(sysgenid_page, source, 32);
+AT(sysgenid_page, flags, 36);
 AT(sysgenid_page, no_id, 48);
+AT(sysgenid_page, instance_id, 64);
 
 SIZE(sysgenid_record, 24);
 AT(sysgenid_record, hw_offset, 16);
 AT(sysgenid_record, size, 20);
 
-SIZE(sysgenid_get_args, 48);
+SIZE(sysgenid_get_args, 64);
 AT(sysgenid_get_args, outdated, 28);
 AT(sysgenid_get_args, features, 32);
 AT(sysgenid_get_args, time, 40);
+AT(sysgenid_get_args, instance_id, 48);
 
 SIZE(sysgenid_wait_args, 24);
 AT(sysgenid_wait_args, timeout_ns, 8);
@@ -53,11 +56,12 @@ AT(sysgenid_declare_args, generation, 8);
 SIZE(sysgenid_confirm_args, 8);
 AT(sysgenid_confirm_args, generation, 4);
 
+
 _Static_assert(SYSGENID_SET_WATCHER_TRACKING == 0xe401,
 	       "number of an old call");
 _Static_assert(SYSGENID_WAIT_WATCHERS == 0xe402, "number of an old call");
 _Static_assert(SYSGENID_TRIGGER_GEN_UPDATE == 0xe403, "number of an old call");
-_Static_assert(SYSGENID_GET == 0xc030e410, "number of a call");
+_Static_assert(SYSGENID_GET == 0xc040e410, "number of a call");
 _Static_assert(SYSGENID_WAIT_GENERATION == 0xc018e411, "number of a call");
 _Static_assert(SYSGENID_LIST_WATCHERS == 0xc028e412, "number of a call");
 _Static_assert(SYSGENID_TRIGGER == 0xc020e413, "number of a call");

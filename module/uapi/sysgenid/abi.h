@@ -76,18 +76,34 @@
 #define SYSGENID_PAGE_MAGIC 0x44494753 /* "SGID" in memory, little endian */
 
 /*
+ * The instance id: 16 public bytes, made anew with each generation. Machines that
+ * were cloned from one snapshot have different ones; a machine that was restored,
+ * or moved, without a new generation keeps its own. Absent, and all zeros, where
+ * nothing is known to differ: after a trigger without entropy, and where the
+ * kernel's random generator could not be reseeded. Without a hardware source there
+ * is none at first. A hash over fresh random bytes, the hardware id and the generation: nothing can
+ * be learnt from it about these.
+ */
+#define SYSGENID_INSTANCE_SIZE 16
+/* In sysgenid_page.flags: there is an instance id. */
+#define SYSGENID_PAGE_INSTANCE 0x1
+
+/*
  * The counter page. Beyond the first four bytes it is valid only if @magic is
  * right (older drivers have zeros there), and only up to @size bytes.
  *
  * @generation: the one word that counts; a load-acquire suffices.
- * @size: bytes of this layout that are valid, 64 at present.
- * @seq: odd while @generation, @time and @source change. For more than @generation
- *	alone read it, them, and it again; after 8 tries ask SYSGENID_GET.
+ * @size: bytes of this layout that are valid, 80 at present.
+ * @seq: odd while @generation, @time, @source, @flags and @instance_id change. For
+ *	more than @generation alone read it, them, and it again; after 8 tries ask
+ *	SYSGENID_GET.
  * @features: SYSGENID_FEATURE_*; constant while the module is loaded.
  * @source: SYSGENID_SOURCE_* of the last generation.
  * @time: when it was published, CLOCK_BOOTTIME nanoseconds of the initial time
  *	namespace; 0: none since the module was loaded.
+ * @flags: SYSGENID_PAGE_*.
  * @no_id: zero for ever: stands for both ids where there is no hardware page.
+ * @instance_id: valid if @flags says so.
  */
 struct sysgenid_page {
 	__u32 generation;
@@ -97,8 +113,10 @@ struct sysgenid_page {
 	__aligned_u64 features;
 	__aligned_u64 time;
 	__u32 source;
-	__u32 reserved[3];
+	__u32 flags;
+	__u32 reserved[2];
 	__aligned_u64 no_id[2];
+	__u8 instance_id[SYSGENID_INSTANCE_SIZE];
 };
 
 /*
@@ -152,6 +170,7 @@ struct sysgenid_record {
 #define SYSGENID_GET_UNKNOWN  0x4 /* declared so, and not confirmed since */
 /* About the system. */
 #define SYSGENID_GET_RESEED_FAILED 0x8 /* kernel RNG could not be reseeded */
+#define SYSGENID_GET_INSTANCE	    0x20 /* there is an instance id */
 
 /*
  * SYSGENID_GET: the current generation and what there is to know about it.
@@ -161,6 +180,7 @@ struct sysgenid_record {
  * @sources: mask of (1 << SYSGENID_SOURCE_*) that are live.
  * @confirmed: the generation that this open file confirmed or declared last.
  * @watchers, @outdated: tracked watchers, and how many of them are outdated.
+ * @instance_id: of @generation, if SYSGENID_GET_INSTANCE is set.
  */
 struct sysgenid_get_args {
 	__u32 size;
@@ -173,6 +193,7 @@ struct sysgenid_get_args {
 	__u32 outdated;
 	__aligned_u64 features;
 	__aligned_u64 time;
+	__u8 instance_id[SYSGENID_INSTANCE_SIZE];
 };
 
 /*

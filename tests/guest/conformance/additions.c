@@ -1098,8 +1098,10 @@ static void counter_page_layout(void)
 	struct sysgenid_get_args answer;
 	int fd = open_ro();
 
-	EXPECT_EQ(64, sizeof(*page));
+	EXPECT_EQ(80, sizeof(*page));
+	EXPECT_EQ(36, offsetof(struct sysgenid_page, flags));
 	EXPECT_EQ(48, offsetof(struct sysgenid_page, no_id));
+	EXPECT_EQ(64, offsetof(struct sysgenid_page, instance_id));
 	trigger();
 	EXPECT_EQ(0, get(fd, &answer));
 	EXPECT_EQ(answer.generation, page->generation);
@@ -1235,6 +1237,9 @@ const struct test addition_tests[] = {
 	{ "additions: trigger of a user", trigger_of_a_user, true },
 	{ "additions: range of the old trigger", trigger_range, true },
 	{ "additions: counter page", counter_page_layout, true },
+	{ "additions: instance id", instance_id, true },
+	{ "additions: attribute is polled", attribute_is_polled, true },
+	{ "additions: uevents", uevents, true },
 	{ "additions: hardware node", hw_node, true },
 	{ "additions: no memory", no_memory, true },
 	{ NULL, NULL, false },

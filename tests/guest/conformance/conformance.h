@@ -32,6 +32,10 @@ extern const struct test abi_tests[], addition_tests[], weakness_tests[];
 extern void *volatile const nowhere;
 
 void uring_poll(void); /* uring.c */
+/* visible.c */
+void instance_id(void);
+void attribute_is_polled(void);
+void uevents(void);
 
 /* End the case. */
 __attribute__((noreturn, format(printf, 1, 2))) void fail(const char *format,
