@@ -551,6 +551,12 @@ static ssize_t reseed_error_show(struct device *dev, struct device_attribute *at
 }
 static DEVICE_ATTR_RO(reseed_error);
 
+static ssize_t guard_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sysgenid_guard_show(buf);
+}
+static DEVICE_ATTR_RO(guard);
+
 /* 0, or the errno with which /dev/sysgenid-hw is refused. */
 static ssize_t hw_page_error_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
@@ -570,6 +576,7 @@ static struct attribute *chardev_attrs[] = {
 	&dev_attr_watchers.attr,
 	&dev_attr_outdated.attr,
 	&dev_attr_reseed_error.attr,
+	&dev_attr_guard.attr,
 	&dev_attr_hw_page_error.attr,
 	NULL,
 };

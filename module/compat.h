@@ -9,8 +9,10 @@
 #include <crypto/blake2s.h>
 #include <linux/capability.h>
 #include <linux/cgroup.h>
+#include <linux/lockdep.h>
 #include <linux/mm.h>
 #include <linux/poll.h>
+#include <linux/rcupdate.h>
 #include <linux/uaccess.h>
 
 /*
@@ -77,6 +79,53 @@ static inline bool sysgenid_poll_waits(const poll_table *table)
 #define sysgenid_blake2s blake2s_ctx
 #else
 #define sysgenid_blake2s blake2s_state
+#endif
+
+/* Callbacks of ftrace got another last argument in 5.11. */
+#ifdef SYSGENID_HAVE_FTRACE_REGS
+#define sysgenid_ftrace_regs ftrace_regs
+#else
+#define sysgenid_ftrace_regs pt_regs
+#endif
+
+/*
+ * Newer lockdeps take locks that sleep on real-time kernels for errors in a hard
+ * interrupt of any kernel. What is between these two never runs there.
+ */
+#ifdef SYSGENID_HAVE_WAIT_OVERRIDE
+static inline void sysgenid_may_spin(struct lockdep_map *map)
+{
+	lock_map_acquire_try(map);
+}
+
+static inline void sysgenid_may_not_spin(struct lockdep_map *map)
+{
+	lock_map_release(map);
+}
+#else
+#define DEFINE_WAIT_OVERRIDE_MAP(name, type) struct lockdep_map name
+static inline void sysgenid_may_spin(struct lockdep_map *map)
+{
+}
+
+static inline void sysgenid_may_not_spin(struct lockdep_map *map)
+{
+}
+#endif
+
+/*
+ * Does a grace period of call_rcu_tasks() wait for every task that was in kernel
+ * code? Where tasks can be preempted there, only with CONFIG_TASKS_RCU. Not on
+ * real-time kernels: there a task that is blocked on a lock of the RNG counts as gone.
+ */
+#define SYSGENID_TASKS_LEAVE               \
+	(!IS_ENABLED(CONFIG_PREEMPT_RT) && \
+	 (IS_ENABLED(CONFIG_TASKS_RCU) || !IS_ENABLED(CONFIG_PREEMPTION)))
+
+#ifdef CONFIG_TASKS_RCU
+#define sysgenid_rcu_barrier_tasks rcu_barrier_tasks
+#else
+#define sysgenid_rcu_barrier_tasks rcu_barrier
 #endif
 
 /* The cgroup (v2) of the current process, 0 where the kernel has none. */

@@ -3,6 +3,7 @@
  * The generation: how a new one is published, and when the hardware id is
  * compared.
  */
+#include <linux/irq_work.h>
 #include <linux/moduleparam.h>
 #include <linux/string.h>
 #include <linux/suspend.h>
@@ -45,6 +46,14 @@ static void generation_published(void)
 	mod_delayed_work(sysgenid.queue, &generation_announce_work, 0);
 }
 
+/* From where the locks of work may be held already. */
+static void generation_published_fn(struct irq_work *work)
+{
+	generation_published();
+}
+
+static struct irq_work generation_published_irq;
+
 /* Have the kernel RNG draw on @data, if there is any. Caller holds the lock. */
 static void generation_reseed(const void *data, size_t len)
 {
@@ -70,6 +79,10 @@ static void generation_adopt(u64 id[2])
 		id[0] = now[0];
 		id[1] = now[1];
 	}
+	/* Pairs with sysgenid_unmixed(): who finds the id there draws by the new key. */
+	smp_wmb();
+	WRITE_ONCE(sysgenid.mixed[0], id[0]);
+	WRITE_ONCE(sysgenid.mixed[1], id[1]);
 }
 
 /* @instance: NULL: there is none. */
@@ -188,6 +201,56 @@ bool sysgenid_publish_moved(void)
 	return generation_new(SYSGENID_SOURCE_VMGENID, 0);
 }
 
+/*
+ * sysgenid_moved_whole - has each half of the hardware id moved?
+ *
+ * Otherwise the hypervisor may be between the two: a publish would make two
+ * generations of one restore. An id of random bytes moves in both.
+ */
+bool sysgenid_moved_whole(void)
+{
+	return sysgenid_id_differs_whole(sysgenid.record->id);
+}
+
+/* sysgenid_unmixed - does the hardware id differ from the one that was mixed last? */
+bool sysgenid_unmixed(void)
+{
+	u64 mixed[2];
+
+	mixed[0] = READ_ONCE(sysgenid.mixed[0]);
+	mixed[1] = READ_ONCE(sysgenid.mixed[1]);
+	smp_rmb(); /* pairs with the smp_wmb() in generation_adopt() */
+	return sysgenid_id_differs(mixed);
+}
+
+/*
+ * sysgenid_sync_at_once - publish where nothing else can be done first
+ *
+ * Interrupts are off, and this processor is not in the kernel RNG on our behalf. An
+ * id of which one half has moved is mixed, and no more.
+ */
+void sysgenid_sync_at_once(void)
+{
+	bool again = true;
+	u64 id[2];
+
+	lockdep_assert_irqs_disabled();
+
+	spin_lock(&sysgenid.lock);
+	if (sysgenid_moved_whole()) {
+		generation_publish(SYSGENID_SOURCE_VMGENID, 0, NULL, 0);
+	} else if (sysgenid_unmixed()) {
+		sysgenid_id_read(id);
+		generation_adopt(id);
+	} else {
+		again = false;
+	}
+	spin_unlock(&sysgenid.lock);
+
+	if (again)
+		irq_work_queue(&generation_published_irq);
+}
+
 void sysgenid_trigger_min(u32 min)
 {
 	generation_new(SYSGENID_SOURCE_SOFTWARE, min);
@@ -261,6 +324,7 @@ static struct notifier_block generation_pm_notifier = { .notifier_call = generat
 
 int sysgenid_generation_init(void)
 {
+	init_irq_work(&generation_published_irq, generation_published_fn);
 	/* Unbound: a CPU that a real-time task keeps busy must not hold it up. */
 	sysgenid.queue = alloc_workqueue("sysgenid", WQ_UNBOUND | WQ_HIGHPRI, 0);
 	return sysgenid.queue ? 0 : -ENOMEM;
@@ -303,6 +367,7 @@ void sysgenid_generation_stop(void)
 	unregister_pm_notifier(&generation_pm_notifier);
 	cancel_delayed_work_sync(&generation_slow_work);
 	cancel_work_sync(&generation_compare_work);
+	irq_work_sync(&generation_published_irq);
 	cancel_work_sync(&generation_wake_work);
 	cancel_delayed_work_sync(&generation_announce_work);
 }

@@ -18,6 +18,10 @@ module_param(software, bool, 0444);
 MODULE_PARM_DESC(software,
 		 "Load without a hardware source; triggers alone make generations (default: no)");
 
+static bool guard = true;
+module_param(guard, bool, 0444);
+MODULE_PARM_DESC(guard, "Compare on interrupts and in the RNG (default: yes)");
+
 static bool listening;
 
 /* Nothing of ours runs by itself when this returns. */
@@ -25,6 +29,7 @@ static void main_stop(void)
 {
 	if (listening)
 		sysgenid_source_acpi.unlisten();
+	sysgenid_guard_stop();
 	sysgenid_generation_stop();
 }
 
@@ -62,6 +67,7 @@ static int __init main_init(void)
 	if (software)
 		sysgenid.sources |= BIT(SYSGENID_SOURCE_SOFTWARE);
 	sysgenid_generation_start();
+	sysgenid_guard_start(guard);
 	if (sysgenid_id_present()) {
 		ret = sysgenid_source_acpi.listen(sysgenid_compare_soon);
 		listening = ret >= 0;

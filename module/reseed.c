@@ -34,6 +34,8 @@
 static const struct cred *root_cred;
 static struct file *urandom;
 static bool reseed_external;
+/* This processor is in the kernel RNG, called from here. */
+static DEFINE_PER_CPU(bool, reseed_inside);
 
 #ifdef MODULE
 /*
@@ -173,10 +175,18 @@ void sysgenid_reseed_exit(void)
 		put_cred(root_cred);
 }
 
+/* Interrupts are off. */
+bool sysgenid_reseed_inside(void)
+{
+	return __this_cpu_read(reseed_inside);
+}
+
 /* Caller holds sysgenid.lock. */
 void sysgenid_reseed_mix(const void *data, size_t len)
 {
+	this_cpu_write(reseed_inside, true);
 	add_device_randomness(data, len);
+	this_cpu_write(reseed_inside, false);
 }
 
 /*
@@ -186,7 +196,9 @@ void sysgenid_reseed_mix(const void *data, size_t len)
  */
 void sysgenid_reseed_draw(void *data, size_t len)
 {
+	this_cpu_write(reseed_inside, true);
 	get_random_bytes(data, len);
+	this_cpu_write(reseed_inside, false);
 }
 
 /*
@@ -208,9 +220,11 @@ int sysgenid_reseed(void)
 		return -ENOENT;
 	/* That it used privileges is not to be told of the task that happens to run. */
 	used = current->flags & PF_SUPERPRIV;
+	this_cpu_write(reseed_inside, true);
 	old = override_creds(root_cred);
 	ret = file->f_op->unlocked_ioctl(file, RNDRESEEDCRNG, 0);
 	revert_creds(old);
+	this_cpu_write(reseed_inside, false);
 	if (!used)
 		current->flags &= ~PF_SUPERPRIV;
 	if (ret && ret != -ENODATA)

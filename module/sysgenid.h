@@ -25,6 +25,7 @@
  * @page: the counter page.
  * @record: the record page: the hardware id that the generation belongs to.
  * @hardware_id: where the hypervisor changes it; NULL: there is none.
+ * @mixed: the hardware id that the kernel RNG was reseeded with last.
  * @queue: runs all work of ours.
  * @published: counts generations without wrapping; watchers compare this.
  * @watchers, @outdated: tracked open files, and those that have not confirmed.
@@ -39,6 +40,7 @@ struct sysgenid_state {
 	struct sysgenid_page *page;
 	struct sysgenid_record *record;
 	const u64 *hardware_id;
+	u64 mixed[2];
 	struct workqueue_struct *queue;
 	u64 published;
 	unsigned int watchers;
@@ -154,6 +156,7 @@ void sysgenid_reseed_mix(const void *data, size_t len);
 void sysgenid_reseed_draw(void *data, size_t len);
 int sysgenid_reseed(void);
 void sysgenid_reseed_now(void);
+bool sysgenid_reseed_inside(void);
 
 /* quota.c */
 int sysgenid_quota_charge(struct sysgenid_user **charged);
@@ -181,6 +184,9 @@ void sysgenid_generation_start(void);
 void sysgenid_generation_stop(void);
 void sysgenid_generation_exit(void);
 bool sysgenid_publish_moved(void);
+bool sysgenid_moved_whole(void);
+bool sysgenid_unmixed(void);
+void sysgenid_sync_at_once(void);
 void sysgenid_compare_soon(void);
 void sysgenid_compare_often(bool notified);
 void sysgenid_trigger_min(u32 min);
@@ -193,6 +199,15 @@ static inline bool sysgenid_id_differs(const u64 id[2])
 	const u64 *hardware = sysgenid.hardware_id;
 
 	return hardware && ((READ_ONCE(hardware[0]) ^ id[0]) | (READ_ONCE(hardware[1]) ^ id[1]));
+}
+
+/* Does each of its halves? */
+static inline bool sysgenid_id_differs_whole(const u64 id[2])
+{
+	const u64 *hardware = sysgenid.hardware_id;
+
+	return hardware && READ_ONCE(hardware[0]) != READ_ONCE(id[0]) &&
+	       READ_ONCE(hardware[1]) != READ_ONCE(id[1]);
 }
 
 /*
@@ -242,6 +257,11 @@ static inline bool sysgenid_stale(u32 generation)
 /* settle.c */
 int sysgenid_settle_watchers(struct sysgenid_file *f, unsigned long timeout_ms);
 int sysgenid_settle_generation(struct sysgenid_file *f, struct sysgenid_wait_args *arg);
+
+/* guard.c */
+void sysgenid_guard_start(bool on);
+void sysgenid_guard_stop(void);
+ssize_t sysgenid_guard_show(char *buf);
 
 /* chardev.c */
 int sysgenid_chardev_init(void);

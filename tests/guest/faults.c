@@ -447,9 +447,9 @@ static long call_attributes(void)
 {
 	static const char *const names[] = {
 		"generation", "source",	      "sources",       "watchers",
-		"outdated",   "reseed_error", "hw_page_error",
+		"outdated",   "reseed_error", "hw_page_error", "guard",
 	};
-	char path[80], text[80];
+	char path[80], text[256];
 	size_t i;
 
 	for (i = 0; i < sizeof(names) / sizeof(*names); i++) {
