@@ -44,6 +44,7 @@ static void generation_published(void)
 {
 	queue_work(sysgenid.queue, &generation_wake_work);
 	mod_delayed_work(sysgenid.queue, &generation_announce_work, 0);
+	sysgenid_inflight_again();
 }
 
 /* From where the locks of work may be held already. */
@@ -59,6 +60,7 @@ static void generation_reseed(const void *data, size_t len)
 {
 	if (len)
 		sysgenid_reseed_mix(data, len);
+	sysgenid_inflight_mixed();
 	WRITE_ONCE(sysgenid.reseed_status, sysgenid_reseed());
 }
 
@@ -357,6 +359,7 @@ void sysgenid_generation_start(void)
 {
 	if (sysgenid_id_present())
 		generation_begin();
+	sysgenid_inflight_again();
 	if (register_pm_notifier(&generation_pm_notifier))
 		pr_warn("resume from suspend will be noticed late\n");
 }

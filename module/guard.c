@@ -211,6 +211,7 @@ static int guard_describe(char *text, size_t size)
 	} parts[] = {
 		{ "interrupts", guard_interrupts_why },
 		{ "generator", guard_generator_why },
+		{ "reseeds", sysgenid_inflight_why() },
 	};
 	int i, len = 0;
 

@@ -20,7 +20,7 @@ MODULE_PARM_DESC(software,
 
 static bool guard = true;
 module_param(guard, bool, 0444);
-MODULE_PARM_DESC(guard, "Compare on interrupts and in the RNG (default: yes)");
+MODULE_PARM_DESC(guard, "Compare on interrupts, in the RNG; undo reseeds in flight (default: yes)");
 
 static bool listening;
 
@@ -31,6 +31,7 @@ static void main_stop(void)
 		sysgenid_source_acpi.unlisten();
 	sysgenid_guard_stop();
 	sysgenid_generation_stop();
+	sysgenid_inflight_stop();
 }
 
 static int __init main_init(void)
@@ -66,6 +67,8 @@ static int __init main_init(void)
 		pr_info("%s: generations come by triggers only\n", why);
 	if (software)
 		sysgenid.sources |= BIT(SYSGENID_SOURCE_SOFTWARE);
+	/* First: the reseeds of the start may be undone, too. */
+	sysgenid_inflight_start(guard);
 	sysgenid_generation_start();
 	sysgenid_guard_start(guard);
 	if (sysgenid_id_present()) {

@@ -158,6 +158,14 @@ int sysgenid_reseed(void);
 void sysgenid_reseed_now(void);
 bool sysgenid_reseed_inside(void);
 
+/* inflight.c */
+void sysgenid_inflight_start(bool probe);
+void sysgenid_inflight_stop(void);
+void sysgenid_inflight_mixed(void);
+void sysgenid_inflight_again(void);
+bool sysgenid_inflight_pending(void);
+const char *sysgenid_inflight_why(void);
+
 /* quota.c */
 int sysgenid_quota_charge(struct sysgenid_user **charged);
 void sysgenid_quota_uncharge(struct sysgenid_user *user);

@@ -385,6 +385,7 @@ void sysgenid_file_get(struct sysgenid_file *f, struct sysgenid_get_args *get)
 		     (sysgenid_outdated(f) ? SYSGENID_GET_OUTDATED : 0) |
 		     (f->unknown ? SYSGENID_GET_UNKNOWN : 0) |
 		     (sysgenid.reseed_status ? SYSGENID_GET_RESEED_FAILED : 0) |
+		     (sysgenid_inflight_pending() ? SYSGENID_GET_RESEED_PENDING : 0) |
 		     (sysgenid.page->flags & SYSGENID_PAGE_INSTANCE ? SYSGENID_GET_INSTANCE : 0);
 	memcpy(get->instance_id, sysgenid.page->instance_id, sizeof(get->instance_id));
 	spin_unlock_irq(&sysgenid.lock);

@@ -170,6 +170,11 @@ struct sysgenid_record {
 #define SYSGENID_GET_UNKNOWN  0x4 /* declared so, and not confirmed since */
 /* About the system. */
 #define SYSGENID_GET_RESEED_FAILED 0x8 /* kernel RNG could not be reseeded */
+/*
+ * A reseed of the kernel's own that was under way at the resume may still put back
+ * the key from before. The RNG will be reseeded once more.
+ */
+#define SYSGENID_GET_RESEED_PENDING 0x10
 #define SYSGENID_GET_INSTANCE	    0x20 /* there is an instance id */
 
 /*
