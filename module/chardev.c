@@ -312,6 +312,38 @@ static long chardev_ioctl_confirm(struct sysgenid_file *f, void __user *arg)
 	return ret ?: chardev_confirm(f, in.generation);
 }
 
+/* Who shuts the network of the whole machine. */
+static int chardev_may_gate(void)
+{
+	if (capable(CAP_NET_ADMIN))
+		return chardev_may_trigger(SYSGENID_GATE);
+	trace_sysgenid_refuse(SYSGENID_GATE, -EACCES);
+	return -EACCES;
+}
+
+static long chardev_ioctl_gate(void __user *arg)
+{
+	struct sysgenid_gate_args gate, in;
+	int ret;
+
+	ret = chardev_get_struct(&in, sizeof(in), FIRST_SIZE(gate, dropped_out), arg);
+	if (ret)
+		return ret;
+	if (in.operation != SYSGENID_GATE_GET) {
+		/* What cannot be answered must not be done either. */
+		ret = chardev_may_gate() ?: chardev_put_struct(arg, &in, sizeof(in));
+		if (ret)
+			return ret;
+	}
+	do {
+		gate = in;
+		ret = sysgenid_gate_call(&gate);
+		if (chardev_put_struct(arg, &gate, sizeof(gate)))
+			return -EFAULT;
+	} while (!ret && in.operation == SYSGENID_GATE_GET && chardev_again(gate.generation) > 0);
+	return ret;
+}
+
 static long chardev_set_tracking(struct file *file, bool on)
 {
 	/* Who cannot confirm would hold up everybody for ever. */
@@ -369,6 +401,8 @@ static long chardev_do_ioctl(struct file *file, unsigned int cmd, unsigned long 
 		return chardev_ioctl_declare(f, ptr);
 	case SYSGENID_CONFIRM & ~IOCSIZE_MASK:
 		return chardev_ioctl_confirm(f, ptr);
+	case SYSGENID_GATE & ~IOCSIZE_MASK:
+		return chardev_ioctl_gate(ptr);
 	}
 	return -EINVAL;
 }
@@ -557,6 +591,13 @@ static ssize_t guard_show(struct device *dev, struct device_attribute *attr, cha
 }
 static DEVICE_ATTR_RO(guard);
 
+static ssize_t gate_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	sysgenid_sync();
+	return sysgenid_gate_show(buf);
+}
+static DEVICE_ATTR_RO(gate);
+
 /* 0, or the errno with which /dev/sysgenid-hw is refused. */
 static ssize_t hw_page_error_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
@@ -577,6 +618,7 @@ static struct attribute *chardev_attrs[] = {
 	&dev_attr_outdated.attr,
 	&dev_attr_reseed_error.attr,
 	&dev_attr_guard.attr,
+	&dev_attr_gate.attr,
 	&dev_attr_hw_page_error.attr,
 	NULL,
 };

@@ -129,6 +129,7 @@ static void generation_store(u32 generation, u32 source, const u64 *id, const u8
 	WRITE_ONCE(sysgenid.published, sysgenid.published + 1);
 
 	if (id) {
+		WRITE_ONCE(sysgenid.moves, sysgenid.moves + 1);
 		/*
 		 * Pairs with the load-acquires of sysgenid_changed() and
 		 * sysgenid_moved(): who finds the hardware id recorded

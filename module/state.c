@@ -22,7 +22,7 @@ int sysgenid_state_init(void)
 	}
 	sysgenid.page->magic = SYSGENID_PAGE_MAGIC;
 	sysgenid.page->size = sizeof(*sysgenid.page);
-	sysgenid.page->features = SYSGENID_FEATURE_CALLS;
+	sysgenid.page->features = SYSGENID_FEATURE_CALLS | SYSGENID_GATE_FEATURE;
 	return 0;
 }
 

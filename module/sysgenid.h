@@ -28,6 +28,7 @@
  * @mixed: the hardware id that the kernel RNG was reseeded with last.
  * @queue: runs all work of ours.
  * @published: counts generations without wrapping; watchers compare this.
+ * @moves: counts those that came of a hardware id.
  * @watchers, @outdated: tracked open files, and those that have not confirmed.
  * @settled: callers that wait for @outdated to reach 0. A simple wait queue:
  *	its wake-up opens the queue's lock between any two tasks, so that a crowd
@@ -43,6 +44,7 @@ struct sysgenid_state {
 	u64 mixed[2];
 	struct workqueue_struct *queue;
 	u64 published;
+	u64 moves;
 	unsigned int watchers;
 	unsigned int outdated;
 	struct swait_queue_head settled;
@@ -270,6 +272,24 @@ int sysgenid_settle_generation(struct sysgenid_file *f, struct sysgenid_wait_arg
 void sysgenid_guard_start(bool on);
 void sysgenid_guard_stop(void);
 ssize_t sysgenid_guard_show(char *buf);
+
+/* gate.c: not where a device has no hook on the way in. */
+#ifdef CONFIG_NETFILTER_INGRESS
+#define SYSGENID_GATE_FEATURE SYSGENID_FEATURE_GATE
+int sysgenid_gate_call(struct sysgenid_gate_args *arg);
+ssize_t sysgenid_gate_show(char *buf);
+#else
+#define SYSGENID_GATE_FEATURE 0
+static inline int sysgenid_gate_call(struct sysgenid_gate_args *arg)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline ssize_t sysgenid_gate_show(char *buf)
+{
+	return -EOPNOTSUPP;
+}
+#endif
 
 /* chardev.c */
 int sysgenid_chardev_init(void);

@@ -56,6 +56,14 @@ AT(sysgenid_declare_args, generation, 8);
 SIZE(sysgenid_confirm_args, 8);
 AT(sysgenid_confirm_args, generation, 4);
 
+SIZE(sysgenid_gate_args, 88);
+AT(sysgenid_gate_args, generation, 12);
+AT(sysgenid_gate_args, devices, 16);
+AT(sysgenid_gate_args, device_count, 40);
+AT(sysgenid_gate_args, state, 52);
+AT(sysgenid_gate_args, hooked, 64);
+AT(sysgenid_gate_args, dropped_in, 72);
+AT(sysgenid_gate_args, dropped_out, 80);
 
 _Static_assert(SYSGENID_SET_WATCHER_TRACKING == 0xe401,
 	       "number of an old call");
@@ -67,6 +75,7 @@ _Static_assert(SYSGENID_LIST_WATCHERS == 0xc028e412, "number of a call");
 _Static_assert(SYSGENID_TRIGGER == 0xc020e413, "number of a call");
 _Static_assert(SYSGENID_DECLARE == 0x4010e414, "number of a call");
 _Static_assert(SYSGENID_CONFIRM == 0x4008e415, "number of a call");
+_Static_assert(SYSGENID_GATE == 0xc058e416, "number of a call");
 
 /* Inside every program that uses the library. */
 SIZE(sysgenid_view, 3 * sizeof(void *));

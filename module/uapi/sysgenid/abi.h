@@ -72,6 +72,7 @@
 #define SYSGENID_FEATURE_CALLS	  0x1 /* commands 0x10 to 0x15 */
 #define SYSGENID_FEATURE_TRUTHFUL 0x2 /* calls compare a hardware id */
 #define SYSGENID_FEATURE_EXACT	  0x4 /* /dev/sysgenid-hw can be mapped */
+#define SYSGENID_FEATURE_GATE	  0x8 /* SYSGENID_GATE */
 
 #define SYSGENID_PAGE_MAGIC 0x44494753 /* "SGID" in memory, little endian */
 
@@ -343,11 +344,113 @@ struct sysgenid_confirm_args {
 	__u32 generation;
 };
 
+/* In sysgenid_gate_args.operation. */
+#define SYSGENID_GATE_GET    0
+#define SYSGENID_GATE_ARM    1
+#define SYSGENID_GATE_DISARM 2
+#define SYSGENID_GATE_SHUT   3
+#define SYSGENID_GATE_OPEN   4
+
+/* In sysgenid_gate_args.flags, in and out. */
+#define SYSGENID_GATE_WITHOUT_ID    0x1 /* arm where there is no hardware id, too */
+#define SYSGENID_GATE_TRIGGERS_PASS 0x2 /* a generation from a trigger leaves it open */
+/* In alone: open for @generation in the same step. */
+#define SYSGENID_GATE_AT_ONCE 0x4
+/* Out alone: what this kernel, or its administrator, has made of it. */
+#define SYSGENID_GATE_IP_ONLY 0x100 /* of what leaves, only IP is dropped */
+#define SYSGENID_GATE_OFF     0x200 /* the module parameter gate=off */
+
+/* In sysgenid_gate_args.state. */
+#define SYSGENID_GATE_DISARMED 0
+#define SYSGENID_GATE_IS_SHUT  1
+#define SYSGENID_GATE_IS_OPEN  2
+
+/* In sysgenid_gate_args.reason: why it is shut. */
+#define SYSGENID_GATE_WHY_NONE	     0 /* it is not */
+#define SYSGENID_GATE_WHY_ARMED	     1 /* not opened since it was armed */
+#define SYSGENID_GATE_WHY_CALL	     2 /* SYSGENID_GATE_SHUT */
+#define SYSGENID_GATE_WHY_GENERATION 3 /* it was opened for another generation, or id */
+
+/* Most devices, and most marks, that are exceptions. */
+#define SYSGENID_GATE_MAX 32
+
+/*
+ * SYSGENID_GATE: the gate drops packets. While it is armed, each packet that enters
+ * or leaves the machine passes only
+ * - if the gate was opened for the hardware id that the machine has at that moment,
+ *   and for the generation that is current; or
+ * - if it is an exception.
+ * So the gate is shut from the first instruction after a resume. The state
+ * belongs to the kernel, not to the process that set it. docs/gate.md says what a
+ * sender sees, and what passes all the same.
+ *
+ * EOPNOTSUPP on kernels without CONFIG_NETFILTER_INGRESS. All operations but
+ * SYSGENID_GATE_GET: EACCES without CAP_NET_ADMIN and the right to trigger, in the
+ * initial user namespace. All members but @size come back, with every error but
+ * EINVAL, E2BIG, EACCES and EFAULT.
+ *
+ * SYSGENID_GATE_ARM: hooks every device. The gate is shut then. If it is armed
+ *	already, it stays open or shut, and has new flags and exceptions: the flags
+ *	hold from the next opening on. Armed, the module cannot be unloaded.
+ *	EOPNOTSUPP without a hardware id, unless SYSGENID_GATE_WITHOUT_ID is set.
+ *	EPERM with the module parameter gate=off. ESTALE with
+ *	SYSGENID_GATE_AT_ONCE if @generation is not the current one. EINVAL for a
+ *	name that no device can have, too many exceptions, or a filter that is none.
+ *	ENOMEM.
+ * SYSGENID_GATE_DISARM: takes the hooks away. What passes then is not looked at.
+ * SYSGENID_GATE_SHUT: when it returns, no packet is on its way past the hooks
+ *	that was let through before. What lies in a queue, or in a ring of a device,
+ *	is sent. ENOTCONN if the gate is not armed.
+ * SYSGENID_GATE_OPEN: opens for @generation. ESTALE if that is not the current one;
+ *	ENOTCONN if the gate is not armed; ENOMEM.
+ *
+ * Exceptions come with SYSGENID_GATE_ARM, and are 0 with the others.
+ *
+ * @flags: in: of SYSGENID_GATE_ARM, else 0; out: SYSGENID_GATE_*.
+ * @generation: in: see above; out: the current generation.
+ * @devices: in: address of @device_count names of 16 bytes each, that end with a 0:
+ *	devices of the initial network namespace whose packets pass.
+ * @marks: in: address of @mark_count __u32: packets with one of these marks
+ *	(SO_MARK) leave the initial network namespace. Since 5.17 CAP_NET_RAW is
+ *	enough to set a mark.
+ * @filter: in: address of @filter_len struct sock_filter: classic BPF, at most
+ *	4096 instructions. The filter sees a packet from its IP header on, in and
+ *	out, in every network namespace. Not 0: the packet passes.
+ * @device_count, @mark_count, @filter_len: out: those that are in force.
+ * @state, @reason: out: what the gate is, and why.
+ * @opened: out: the generation that it was opened for last; 0 if it was not.
+ * @hooked: out: devices that have hooks.
+ * @dropped_in, @dropped_out: out: packets dropped since it was armed.
+ *
+ * ARP, and solicitations and advertisements of IPv6 neighbours, pass where there is
+ * a filter, and in the initial network namespace where there are marks.
+ */
+struct sysgenid_gate_args {
+	__u32 size;
+	__u32 operation;
+	__u32 flags;
+	__u32 generation;
+	__aligned_u64 devices;
+	__aligned_u64 marks;
+	__aligned_u64 filter;
+	__u32 device_count;
+	__u32 mark_count;
+	__u32 filter_len;
+	__u32 state;
+	__u32 reason;
+	__u32 opened;
+	__u32 hooked;
+	__u32 reserved;
+	__aligned_u64 dropped_in;
+	__aligned_u64 dropped_out;
+};
+
 #define SYSGENID_GET		 _IOWR(SYSGENID_IOCTL, 0x10, struct sysgenid_get_args)
 #define SYSGENID_WAIT_GENERATION _IOWR(SYSGENID_IOCTL, 0x11, struct sysgenid_wait_args)
 #define SYSGENID_LIST_WATCHERS	 _IOWR(SYSGENID_IOCTL, 0x12, struct sysgenid_list_args)
 #define SYSGENID_TRIGGER	 _IOWR(SYSGENID_IOCTL, 0x13, struct sysgenid_trigger_args)
 #define SYSGENID_DECLARE	 _IOW(SYSGENID_IOCTL, 0x14, struct sysgenid_declare_args)
 #define SYSGENID_CONFIRM	 _IOW(SYSGENID_IOCTL, 0x15, struct sysgenid_confirm_args)
+#define SYSGENID_GATE		 _IOWR(SYSGENID_IOCTL, 0x16, struct sysgenid_gate_args)
 
 #endif /* SYSGENID_ABI_H */

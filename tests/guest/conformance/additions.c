@@ -91,6 +91,7 @@ static void struct_sizes(void)
 		{ SYSGENID_TRIGGER, 32, sizeof(struct sysgenid_trigger_args) },
 		{ SYSGENID_DECLARE, 16, sizeof(struct sysgenid_declare_args) },
 		{ SYSGENID_CONFIRM, 8, sizeof(struct sysgenid_confirm_args) },
+		{ SYSGENID_GATE, 88, sizeof(struct sysgenid_gate_args) },
 	};
 	size_t page = (size_t)sysconf(_SC_PAGESIZE), i;
 	unsigned char *big = calloc(1, 2 * page);
@@ -1242,5 +1243,9 @@ const struct test addition_tests[] = {
 	{ "additions: uevents", uevents, true },
 	{ "additions: hardware node", hw_node, true },
 	{ "additions: no memory", no_memory, true },
+	{ "gate: states", gate_states, true },
+	{ "gate: generations", gate_and_generations, true },
+	{ "gate: arguments", gate_arguments, true },
+	{ "gate: permissions", gate_permissions, true },
 	{ NULL, NULL, false },
 };

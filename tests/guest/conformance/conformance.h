@@ -36,6 +36,11 @@ void uring_poll(void); /* uring.c */
 void instance_id(void);
 void attribute_is_polled(void);
 void uevents(void);
+/* gate.c */
+void gate_states(void);
+void gate_and_generations(void);
+void gate_arguments(void);
+void gate_permissions(void);
 
 /* End the case. */
 __attribute__((noreturn, format(printf, 1, 2))) void fail(const char *format,
