@@ -18,16 +18,52 @@
 #ifndef TRIGGERS
 #define TRIGGERS 1
 #endif
+/* Interrupts that look at the id; draws of random bytes; reseeds of the kernel's own. */
+#ifndef GUARDS
+#define GUARDS 0
+#endif
+#ifndef DRAWERS
+#define DRAWERS 0
+#endif
+#ifndef RESEEDERS
+#define RESEEDERS 0
+#endif
+/* The hypervisor writes one half after the other, while the machine runs, and only the guard looks. */
+#ifndef HALVES
+#define HALVES 0
+#endif
+#ifndef READERS
+#define READERS 0
+#endif
+/* The gate: one that opens it, and one that sends a packet. */
+#ifndef GATES
+#define GATES 0
+#endif
+/* SYSGENID_GATE_TRIGGERS_PASS */
+#ifndef PASS
+#define PASS 0
+#endif
 #define GENERATIONS (RESUMES + TRIGGERS + 2)
 
 hidden byte no_false_unchanged, no_stale_read, no_late_answer, one_generation_per_resume, reseeded_before_visible, no_torn_id,
-	agent_and_hardware_make_one, every_resume_is_published;
+	agent_and_hardware_make_one, every_resume_is_published, no_old_draw, no_key_put_back, no_old_generation, no_packet_unopened,
+	no_packet_of_old_generation;
 
 /* An id is a byte, and each of its halves half of that. */
-byte hardware;		/* the hardware id: vmgenid.c */
+byte hardware;		/* the hardware id: id.c */
 byte record;		/* sysgenid.record->id */
 byte generation;	/* sysgenid.page->generation */
+byte published;		/* sysgenid.published */
 byte pool, key;		/* the kernel RNG: the id mixed last, and the one that its key was made from */
+byte mixed;		/* sysgenid.mixed */
+byte count;		/* inflight_mixed of inflight.c */
+
+/* What the gate was opened for: struct sysgenid_opening. Behind one pointer: all of it is replaced at once. */
+typedef opening {
+	bool there;
+	byte id, generation, published
+};
+opening gate;
 
 /* What only the properties know. */
 byte resumes;
@@ -51,7 +87,7 @@ byte at_reseed;			/* the hardware id when the last reseed ended */
 /* What is dead need not be told apart. */
 #define FORGET() d_step { id = 0; now = 0; again = 0; at_lock = 0; next = 0; reseeded = false }
 
-/* vmgenid.c: sysgenid_vmgenid_read(). */
+/* id.c: sysgenid_id_read(). */
 inline read_hardware_id(id) {
 	LOAD_LOW(again, hardware);
 	LOAD_HIGH(again, hardware);
@@ -69,7 +105,7 @@ inline read_hardware_id(id) {
 	od
 }
 
-/* vmgenid.c: sysgenid_vmgenid_moved(). Sets moved. */
+/* generation.c: sysgenid_moved(). Sets moved. */
 inline look() {
 	LOAD_LOW(recorded, record);
 	LOAD_HIGH(recorded, record);
@@ -77,10 +113,22 @@ inline look() {
 	d_step { moved = moved || HIGH(hardware) != HIGH(recorded); recorded = 0 }
 }
 
-/* reseed.c: sysgenid_reseed_mix(). */
+#if RESEEDERS
+#define COUNT() count++
+#else
+#define COUNT() skip
+#endif
+
+/* reseed.c: sysgenid_reseed_mix(), inflight.c: sysgenid_inflight_mixed(). */
 inline mix(id) {
+#ifdef COUNT_BEFORE_MIX
+	COUNT();
+#endif
 #ifndef NO_MIX
 	pool = id;
+#endif
+#if !defined(COUNT_BEFORE_MIX) && !defined(COUNT_AFTER_RESEED)
+	COUNT();
 #endif
 	skip
 }
@@ -94,11 +142,17 @@ inline reseed() {
 	}
 }
 
-/* generation.c: adopt_id(). */
+/* generation.c: generation_adopt(). */
 inline adopt_id() {
 	do
 	:: mix(id);
+#ifdef MIXED_BEFORE_RESEED
+	   mixed = id;
+#endif
 	   reseed();
+#ifdef COUNT_AFTER_RESEED
+	   COUNT();
+#endif
 #if defined(NO_READ_AFTER_RESEED) || defined(ID_READ_ONCE)
 	   break;
 #endif
@@ -107,13 +161,21 @@ inline adopt_id() {
 	   :: now == id -> break
 	   :: else -> id = now
 	   fi
-	od
+	od;
+#if DRAWERS
+	LOAD_LOW(mixed, id);
+	LOAD_HIGH(mixed, id);
+#endif
+	skip
 }
 
 inline store_generation() {
+#if READERS && defined(COUNTED_FIRST)
+	published++;
+#endif
 	d_step {
 		PROPERTY(no_torn_id, WHEN(moved, id == ids[RESUME_OF(id)]));
-		PROPERTY(reseeded_before_visible, reseeded && WHEN(moved, key == id && id == at_reseed));
+		PROPERTY(reseeded_before_visible, reseeded && WHEN(moved && !RESEEDERS, key == id && id == at_reseed));
 		PROPERTY(one_generation_per_resume, WHEN(moved, RESUME_OF(id) > published_resume));
 		PROPERTY(agent_and_hardware_make_one, WHEN(!moved, at_lock == published_resume));
 		PROPERTY(one_generation_per_resume, next == generation + 1);
@@ -124,9 +186,12 @@ inline store_generation() {
 		resume_of[next] = published_resume;
 		generation = next
 	}
+#if READERS && !defined(COUNTED_FIRST)
+	published++
+#endif
 }
 
-/* generation.c: store(). The halves of the record have no order between them. */
+/* generation.c: generation_store(). The halves of the record have no order between them. */
 inline store() {
 #ifdef FRESH_RECORD
 	read_hardware_id(now);
@@ -160,7 +225,7 @@ inline store() {
 #endif
 }
 
-/* generation.c: publish(). Caller holds the lock. */
+/* generation.c: generation_publish(). Caller holds the lock. */
 inline publish(software) {
 	d_step { at_lock = resumes; reseeded = false };
 	next = generation + 1;
@@ -201,7 +266,7 @@ inline sync() {
 	fi
 }
 
-/* generation.c: compare_work_fn(), slow_compare_fn(). */
+/* generation.c: generation_compare_fn(), generation_slow_fn(). */
 proctype work() {
 	STACK;
 end:
@@ -210,7 +275,76 @@ end:
 	od
 }
 
-/* SYSGENID_GET: chardev.c: ioctl_get(), watchers.c: sysgenid_file_get(). Sets seen. */
+/* generation.c: sysgenid_moved_whole(). */
+#ifdef GUARD_HALF
+#define MOVED_WHOLE (hardware != record)
+#else
+#define MOVED_WHOLE (LOW(hardware) != LOW(record) && HIGH(hardware) != HIGH(record))
+#endif
+
+/* generation.c: sysgenid_sync_at_once(). */
+inline sync_at_once() {
+	LOCK();
+	if
+	:: MOVED_WHOLE -> publish(false)
+	:: else ->
+	   if
+	   :: DRAWERS && hardware != mixed -> read_hardware_id(id); adopt_id(); FORGET()
+	   :: else
+	   fi
+	fi;
+	UNLOCK()
+}
+
+/* guard.c: guard_interrupt(). */
+proctype guard() {
+	STACK;
+end:
+	do
+	:: MOVED_WHOLE -> sync_at_once()
+	od
+}
+
+/* drivers/char/random.c: crng_make_state(), with guard_generator() of guard.c. */
+proctype drawer() {
+	STACK;
+	byte start;
+
+	start = resumes;
+#ifndef NO_GUARD_AT_DRAW
+	/* generation.c: sysgenid_unmixed() */
+	LOAD_LOW(recorded, mixed);
+	LOAD_HIGH(recorded, mixed);
+	moved = LOW(hardware) != LOW(recorded);
+	d_step { moved = moved || HIGH(hardware) != HIGH(recorded); recorded = 0 }
+	if
+	:: moved -> sync_at_once()
+	:: else
+	fi;
+#endif
+	PROPERTY(no_old_draw, RESUME_OF(key) >= start)
+}
+
+/* drivers/char/random.c: crng_reseed(), with inflight_entry() and inflight_return() of inflight.c. */
+proctype reseeder() {
+	byte at_entry, taken;
+
+	at_entry = count;
+	taken = pool;
+	key = taken;
+#ifndef NO_PROBE
+	do
+	:: at_entry != count ->
+	   at_entry = count;
+	   LOCK();
+	   key = pool;
+	   UNLOCK()
+	:: else -> break
+	od
+#endif
+}
+
+/* SYSGENID_GET: chardev.c: chardev_ioctl_get(), watchers.c: sysgenid_file_get(). Sets seen. */
 inline truthful_read() {
 	start = resumes;
 #if !defined(NO_LOOK_AT_ENTRY) && !defined(NO_LOOK)
@@ -224,7 +358,7 @@ inline truthful_read() {
 #if defined(NO_LOOK_AFTER_COPY) || defined(NO_LOOK)
 	   break;
 #endif
-	   /* chardev.c: again(), generation.c: sysgenid_stale() */
+	   /* chardev.c: chardev_again(), generation.c: sysgenid_stale() */
 	   sync();
 	   if
 	   :: generation == seen -> break
@@ -286,6 +420,31 @@ proctype caller() {
 }
 
 /*
+ * read(2) and poll(2) by an open file that has confirmed the current generation: sysgenid.h: sysgenid_file_outdated().
+ * Without the lock, so that a reader may come between any two stores.
+ */
+proctype reader() {
+	byte confirmed, confirmed_at, visible, counted, loaded;
+	bool is_outdated;
+
+	atomic { lock == 0 -> confirmed = generation; confirmed_at = published };
+	visible = generation;	/* what another thread may have seen by then, in a mapping */
+#ifdef LOADED_FIRST
+	loaded = generation;
+	counted = published;
+#else
+	counted = published;
+	loaded = generation;
+#endif
+#ifdef COUNT_ALONE
+	is_outdated = counted != confirmed_at;
+#else
+	is_outdated = counted != confirmed_at || loaded != confirmed;
+#endif
+	PROPERTY(no_old_generation, (is_outdated -> loaded != confirmed : visible == confirmed))
+}
+
+/*
  * SYSGENID_TRIGGER_GEN_UPDATE: generation.c: sysgenid_trigger_min().
  * Or SYSGENID_TRIGGER by an agent that knows the generation: sysgenid_trigger_expected().
  */
@@ -315,28 +474,100 @@ proctype trigger() {
 	fi
 }
 
+/*
+ * SYSGENID_GATE_OPEN by a program that has adjusted to a generation: gate.c: gate_open(), gate_try_open(). By the time
+ * that the program calls, the machine may have been resumed again.
+ */
+proctype opener() {
+	STACK;
+	byte expected, opened;
+
+	expected = generation;
+	do
+	:: sync();
+	   LOCK();
+	   look();
+	   if
+	   :: moved -> UNLOCK()
+	   :: else -> break
+	   fi
+	od;
+	if
+#ifdef OPEN_EXPECTS_NOTHING
+	:: true ->
+#else
+	:: generation == expected ->
+#endif
+#ifdef OPEN_FOR_FRESH_ID
+	   read_hardware_id(opened);
+#else
+	   opened = record;
+#endif
+	   skip;
+	   d_step { gate.there = true; gate.id = opened; gate.generation = expected; gate.published = published }
+	:: else
+	fi;
+	UNLOCK()
+}
+
+/* gate-hooks.c: hooks_open(). */
+proctype packet() {
+	byte start, visible;
+	opening o;
+	bool passes;
+
+	d_step { start = resumes; visible = generation };
+	d_step { o.there = gate.there; o.id = gate.id; o.generation = gate.generation; o.published = gate.published };
+	passes = o.there;
+#ifndef GATE_COMPARES_NO_ID
+	passes = passes && LOW(hardware) == LOW(o.id);
+	passes = passes && HIGH(hardware) == HIGH(o.id);
+#endif
+#if !PASS && !defined(GATE_COMPARES_NO_GENERATION)
+	passes = passes && published == o.published;
+	passes = passes && generation == o.generation;
+#endif
+	PROPERTY(no_packet_unopened, WHEN(passes, resume_of[o.generation] >= start));
+	PROPERTY(no_packet_of_old_generation, PASS || WHEN(passes, o.generation >= visible))
+}
+
 active proctype hypervisor() {
 	do
+#if HALVES
+	:: resumes < RESUMES ->
+	   d_step { resumes++; ids[resumes] = resumes << 4 | resumes; LOAD_LOW(hardware, resumes) }
+	   LOAD_HIGH(hardware, resumes << 4)
+#else
 	:: resumes < RESUMES -> d_step { resumes++; hardware = resumes << 4 | resumes; ids[resumes] = hardware }
 	:: resumes < RESUMES -> d_step { resumes++; LOAD_LOW(hardware, resumes); ids[resumes] = hardware }
 	:: resumes < RESUMES -> d_step { resumes++; LOAD_HIGH(hardware, resumes << 4); ids[resumes] = hardware }
+#endif
 	:: resumes == RESUMES -> break
 	od;
 	timeout ->
-	PROPERTY(every_resume_is_published, hardware == record && published_resume == RESUMES)
+	PROPERTY(every_resume_is_published, hardware == record && published_resume == RESUMES);
+	PROPERTY(no_key_put_back, WHEN(RESEEDERS, key == hardware))
 }
 
 init {
 	byte i;
 
 	atomic {
-		run work();
+		if :: !HALVES -> run work() :: else fi;
+		if :: GUARDS -> run guard() :: else fi;
+		if :: DRAWERS -> run drawer() :: else fi;
+		if :: RESEEDERS -> run reseeder() :: else fi;
+		if :: GATES -> run opener(); run packet() :: else fi;
 		do
 		:: i < CALLERS -> run caller(); i++
 		:: else -> i = 0; break
 		od;
 		do
 		:: i < TRIGGERS -> run trigger(); i++
+		:: else -> i = 0; break
+		od;
+		do
+		:: i < READERS -> run reader(); i++
 		:: else -> i = 0; break
 		od
 	}

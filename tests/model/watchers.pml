@@ -57,6 +57,7 @@ File file[FILES];
 bool compare_work_pending, wake_work_pending;
 
 #define OUTDATED(f) (file[f].confirmed_at != published)
+/* Readers and pollers ask that without the lock: check.pml has the loads of sysgenid_file_outdated(). */
 
 /*
  * A critical section that nobody without the lock can look into: one step. Who drops the lock takes it in several.
@@ -93,7 +94,7 @@ inline counts_are_right() {
 	}
 }
 
-/* generation.c: store(), with what publish() has found. Caller holds the lock. */
+/* generation.c: generation_store(), with what publish() has found. Caller holds the lock. */
 inline store(id, hardware_moved) {
 	published++;
 #if !defined(OUTDATED_LATE) && !defined(NOT_OUTDATED)
@@ -107,7 +108,7 @@ inline store(id, hardware_moved) {
 	skip
 }
 
-/* generation.c: announce(): queue_work(wake_work). */
+/* generation.c: generation_announce(): queue_work(generation_wake_work). */
 inline announce() {
 #ifndef NO_WAKE_WORK
 	wake_work_pending = true
@@ -119,7 +120,7 @@ inline announce() {
 /* generation.c: sysgenid_sync(). How look and publish are made up of loads and stores is for check.pml. */
 inline sync() {
 	if
-	:: hardware == record	/* vmgenid.c: sysgenid_vmgenid_moved() */
+	:: hardware == record	/* generation.c: sysgenid_moved() */
 	:: else ->
 #ifdef WAKE_BEFORE_PUBLISH
 	   announce();
@@ -146,7 +147,7 @@ inline sync() {
 
 #define STACK byte old; bool moved
 
-/* generation.c: compare_work_fn(), started by notify() of vmgenid.c. */
+/* generation.c: generation_compare_fn(), started by the source, as acpi_notify() of source-acpi.c. */
 proctype compare_work() {
 	STACK;
 end:
@@ -179,7 +180,7 @@ inline wake_file(f) {
 	d_step { if :: file[f].queued -> file[f].woken = true :: else fi }
 }
 
-/* watchers.c: sysgenid_wake(), wake_work_fn() of generation.c. */
+/* watchers.c: sysgenid_watchers_wake(), generation_wake_fn() of generation.c. */
 proctype wake_work() {
 	byte f;
 end:
@@ -193,7 +194,7 @@ end:
 	od
 }
 
-/* watchers.c: wake_settled(). */
+/* watchers.c: watchers_wake_settled(). */
 inline wake_settled() {
 #ifndef NO_WAKE_AT_CONFIRM
 	if
@@ -205,7 +206,7 @@ inline wake_settled() {
 #endif
 }
 
-/* chardev.c: sysgenid_open(), watchers.c: sysgenid_file_open(). */
+/* chardev.c: chardev_open(), watchers.c: sysgenid_file_open(). */
 inline open_file(f) {
 	sync();
 	SECTION(file[f].confirmed_at = published; file[f].fresh = true; file[f].open = true)
@@ -250,7 +251,7 @@ inline set_confirmed(f) {
 	counts_are_right()
 }
 
-/* chardev.c: confirm(), watchers.c: sysgenid_file_confirm(). Sets confirmed. */
+/* chardev.c: chardev_confirm(), watchers.c: sysgenid_file_confirm(). Sets confirmed. */
 inline confirm(f, g) {
 	sync();
 	SECTION(
@@ -302,7 +303,7 @@ inline declare(f, g) {
 #endif
 }
 
-/* SYSGENID_GET: chardev.c: ioctl_get(). */
+/* SYSGENID_GET: chardev.c: chardev_ioctl_get(). */
 inline get(g) {
 	sync();
 	do
@@ -312,7 +313,7 @@ inline get(g) {
 	od
 }
 
-/* poll(2) without a timeout: chardev.c: sysgenid_poll(), fs/select.c: do_poll(). */
+/* poll(2) without a timeout: chardev.c: chardev_poll(), fs/select.c: do_poll(). */
 inline poll_file(f) {
 	/* poll_wait(): once for a whole call */
 #ifndef LOOK_BEFORE_QUEUE
@@ -320,7 +321,7 @@ inline poll_file(f) {
 #endif
 	do
 	:: sync();
-	   SECTION(g = generation; ready = OUTDATED(f));
+	   atomic { g = generation; ready = OUTDATED(f) };
 	   if
 	   :: ready -> break
 	   :: else
@@ -339,11 +340,11 @@ endpoll:
 	atomic { file[f].queued = false; file[f].woken = false; ready = false }
 }
 
-/* read(2): chardev.c: sysgenid_read(). Sets g. */
+/* read(2): chardev.c: chardev_read(). Sets g. */
 inline read_file(f) {
 	sync();
 	do
-	:: SECTION(g = generation; ready = OUTDATED(f));
+	:: atomic { g = generation; ready = OUTDATED(f) };
 	   if
 	   :: ready ->
 	      sync();
@@ -353,11 +354,11 @@ inline read_file(f) {
 	      do
 	      ::
 #ifdef LOOK_BEFORE_QUEUE
-		 SECTION(ready = OUTDATED(f));
+		 atomic { ready = OUTDATED(f) };
 		 atomic { file[f].queued = true; file[f].woken = false };
 #else
 		 atomic { file[f].queued = true; file[f].woken = false };
-		 SECTION(ready = OUTDATED(f));
+		 atomic { ready = OUTDATED(f) };
 #endif
 		 if :: ready -> break :: else fi;
 endread:
@@ -455,11 +456,11 @@ again:
 	fi;
 wait:
 	if :: named -> file[f].seen = 1 + wanted :: else fi;
-	/* watchers.c: wait_settled() */
+	/* settle.c: settle_sleep() */
 	do
 	:: sync();
 	   atomic { file[f].settled_queued = true; file[f].woken = false };
-	   /* watchers.c: check_settled() */
+	   /* settle.c: settle_check() */
 	   SECTION(
 		g = generation;
 		at = record;
@@ -474,7 +475,7 @@ endwait:
 	   :: else ->
 #ifndef NO_LOOK_AFTER_WAIT
 	      atomic {
-		last_look = hardware;	/* sysgenid_vmgenid_moved() */
+		last_look = hardware;	/* sysgenid_moved() */
 		moved = hardware != record
 	      }
 	      if
@@ -495,7 +496,7 @@ endwait:
 #ifndef NO_GENERATION_AFTER_WAIT
 	if
 	:: named ->
-	   /* chardev.c: ioctl_wait_generation(), again() */
+	   /* chardev.c: chardev_ioctl_wait(), chardev_again() */
 	   last_look = hardware;
 	   sync();
 	   if :: generation != g -> goto wait :: else fi

@@ -179,6 +179,7 @@ static void opened(struct world *w, struct slot *s, enum node node, int flags,
 		   int odd, long fd)
 {
 	bool writes = (flags & O_ACCMODE) != O_RDONLY;
+	const uint32_t index = lowest_index(w);
 	struct file *f;
 	long want = 0;
 
@@ -191,9 +192,6 @@ static void opened(struct world *w, struct slot *s, enum node node, int flags,
 	if (!odd && node != OTHER)
 		EXPECT(w, fd < 0 ? fd : 0, "open", want);
 	if (fd < 0) {
-		/* The kernel minds that after the driver's part of the open. */
-		if (odd == O_DIRECT && fd == -EINVAL && node == GENERATION)
-			w->next_index++;
 		clear_slot(w, s);
 		return;
 	}
@@ -206,7 +204,7 @@ static void opened(struct world *w, struct slot *s, enum node node, int flags,
 		f->fresh = true;
 		f->confirmed = w->generation;
 		f->confirmed_at = w->published;
-		f->index = w->next_index++;
+		f->index = index;
 	}
 	set_slot(w, s, fd, f);
 }
@@ -236,6 +234,7 @@ void op_open(struct world *w, const struct op *op)
 		opened(w, s, OTHER, O_RDWR, 0, fd);
 		return;
 	}
+	wait_for_closes(w);
 	fd = CALL(w, SYS_openat, AT_FDCWD,
 		  node == HARDWARE ? SYSGENID_HW_DEVICE : SYSGENID_DEVICE,
 		  flags | odd, 0600);
@@ -253,6 +252,7 @@ void op_reopen(struct world *w, const struct op *op)
 	if (s == of || !of->file || of->file->node == OTHER)
 		return;
 	clear_slot(w, s);
+	wait_for_closes(w);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", of->fd);
 	fd = CALL(w, SYS_openat, AT_FDCWD, path, flags | odd, 0600);
 	opened(w, s, of->file->node, flags, odd, fd);
@@ -366,8 +366,7 @@ void op_read(struct world *w, const struct op *op)
 		break;
 	case 1:
 		got = CALL(w, SYS_pread64, s->fd, at, len, 0);
-		if (f && f->node != OTHER && !f->path_only) {
-			/* It is a stream. */
+		if (f && f->node == HARDWARE && !f->path_only) {
 			image_begin(w);
 			want = -ESPIPE;
 		}
@@ -408,7 +407,7 @@ void op_write(struct world *w, const struct op *op)
 		want = 0;
 	else if (f->path_only)
 		want = -EBADF;
-	else if (op->a[3] % 6 == 1)
+	else if (op->a[3] % 6 == 1 && f->node == HARDWARE)
 		want = -ESPIPE;
 	else if (!f->writable)
 		want = -EBADF;

@@ -88,6 +88,15 @@ struct memory {
 	unsigned char image[READABLE]; /* what has to be there after the call */
 };
 
+/* The gate, as the model has it. */
+struct gate {
+	bool armed, opening, was_open, triggers_pass;
+	uint32_t flags, kernel_flags;
+	uint32_t opened;    /* for which generation last */
+	uint64_t opened_at; /* world.published */
+	uint32_t devices, marks, filter_len;
+};
+
 /* All that a program deals with. In races every thread has one, and no model. */
 struct world {
 	bool blind;
@@ -102,10 +111,13 @@ struct world {
 	uint32_t source, sources;
 	uint64_t features;
 	uint32_t standing_flags;
+	bool has_instance, instance_known;
+	uint8_t instance_id[SYSGENID_INSTANCE_SIZE];
 	int hw_error;
-	uint32_t next_index;
+	bool closes_late; /* io_uring may hold a file that is closed */
 	pid_t pid;
 	uint64_t start_time, cgroup_id;
+	struct gate gate;
 
 	struct file files[FILES];
 	struct slot slots[SLOTS];
@@ -172,6 +184,8 @@ bool can_write(const struct world *w, uint64_t at, size_t len);
 void put(struct world *w, uint64_t at, const void *data, size_t len);
 void image_begin(struct world *w);
 void image_put(struct world *w, uint64_t at, const void *data, size_t len);
+/* What can be read there, once the call has written what is in the image by now. */
+void image_get(struct world *w, uint64_t at, void *data, size_t len);
 unsigned char *image_at(struct world *w, uint64_t at);
 unsigned char *memory_at(struct world *w, uint64_t at);
 void image_check(struct world *w);
@@ -185,7 +199,11 @@ void file_put(struct world *w, struct file *f);
 bool is_outdated(const struct world *w, const struct file *f);
 unsigned int watchers(const struct world *w);
 unsigned int outdated(const struct world *w);
-void publish(struct world *w, uint32_t generation);
+/* The lowest index that no open file has. Before an open: */
+uint32_t lowest_index(const struct world *w);
+void wait_for_closes(struct world *w);
+/* @entropy: whether it brought some. */
+void publish(struct world *w, uint32_t generation, bool entropy);
 void confirmed(struct world *w, struct file *f, bool identify);
 void identify(struct world *w, struct file *f);
 bool may_open(const struct world *w, enum node node, bool for_writing);
@@ -234,6 +252,7 @@ operation op_map, op_unmap, op_protect, op_remap, op_advise,
 operation op_publish, op_fcntl, op_transfer, op_misc, op_sysfs, op_epoll,
 	op_send, op_receive; /* others.c */
 operation op_uring;	     /* uring.c */
+operation op_gate;	     /* gate.c */
 
 struct kind_of_op {
 	const char *name;
@@ -243,6 +262,31 @@ struct kind_of_op {
 };
 extern const struct kind_of_op kinds[];
 extern const unsigned int kind_count;
+
+/* structs.c: for the commands with structs */
+#define UP_TO(type, member) \
+	(offsetof(type, member) + sizeof(((type *)0)->member))
+
+bool is_other(const struct slot *s);
+/* A struct for the module, with a size and something behind it. */
+uint64_t place_struct(struct world *w, const struct op *op, void *s,
+		      size_t known);
+/*
+ * The error of a command on this file before the module looks at its argument,
+ * or 0. The size in the command does not count.
+ */
+long model_file(const struct slot *s);
+/* What the module makes of it: an error, or 0 and the struct as it knows it. */
+long model_in(struct world *w, uint64_t at, void *s, size_t known, size_t least,
+	      long *other);
+long model_out(struct world *w, uint64_t at, void *s, size_t known);
+/* The model's answer is complete: make the call and compare. */
+void compare(struct world *w, const struct op *op, unsigned long known,
+	     uint64_t at, const char *name, long want, long other);
+
+/* gate.c */
+void gate_learn(struct world *w);
+void gate_close(struct world *w);
 
 /* uring.c: -1 without io_uring */
 int uring_open(void);

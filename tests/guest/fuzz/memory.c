@@ -160,6 +160,15 @@ void image_put(struct world *w, uint64_t at, const void *data, size_t len)
 		memcpy(image_at(w, at), data, len);
 }
 
+void image_get(struct world *w, uint64_t at, void *data, size_t len)
+{
+	bool shown = !w->blind && offset_of(w, at) >= 0;
+
+	if (len)
+		memcpy(data, shown ? image_at(w, at) : (void *)(uintptr_t)at,
+		       len);
+}
+
 void image_check(struct world *w)
 {
 	const unsigned char *is = w->memory.all, *want = w->memory.image;

@@ -69,6 +69,7 @@ void world_close(struct world *w)
 		op_receive(w, &op);
 		clear_slot(w, &w->slots[0]);
 	}
+	gate_close(w);
 	if (w->inner_unknown) {
 		close(w->inner);
 		close(w->outer);
@@ -98,14 +99,16 @@ void world_learn(struct world *w)
 	w->sources = get.sources;
 	w->features = get.features;
 	w->standing_flags = get.flags & SYSGENID_GET_RESEED_FAILED;
+	w->has_instance = get.flags & SYSGENID_GET_INSTANCE;
+	w->instance_known = true;
+	memcpy(w->instance_id, get.instance_id, sizeof(w->instance_id));
 	w->time = get.time;
 	w->time_known = true;
 	w->last_seen = get.generation;
-	/* The list ended with the one file that there is. */
-	w->next_index = (uint32_t)list.cursor;
 	w->cgroup_id = entry.cgroup_id;
 	w->hw_error = (int)number_of(SYSFS "hw_page_error");
 	w->pid = getpid();
+	gate_learn(w);
 	/* The process goes on under the same number. */
 	w->start_time = entry.start_time;
 }
@@ -128,6 +131,7 @@ void file_put(struct world *w, struct file *f)
 	if (!f || --f->refs || !f->uring)
 		return;
 	w->loose |= f->tracked;
+	w->closes_late = true;
 	w->inner_unknown |= f->watched;
 }
 
@@ -155,12 +159,16 @@ unsigned int outdated(const struct world *w)
 	return n;
 }
 
-void publish(struct world *w, uint32_t generation)
+void publish(struct world *w, uint32_t generation, bool entropy)
 {
 	w->generation = generation;
 	w->published++;
 	w->source = SYSGENID_SOURCE_SOFTWARE;
 	w->time_known = false;
+	w->has_instance = entropy &&
+			  !(w->standing_flags & SYSGENID_GET_RESEED_FAILED);
+	w->instance_known = !w->has_instance;
+	memset(w->instance_id, 0, sizeof(w->instance_id));
 }
 
 void identify(struct world *w, struct file *f)
@@ -230,8 +238,13 @@ static void check_page(struct world *w, const struct map *map)
 		    page.size != sizeof(page) || page.seq % 2 ||
 		    page.features != w->features ||
 		    (w->time_known && page.time != w->time) ||
-		    page.source != w->source || page.reserved[0] ||
-		    page.reserved[1] || page.reserved[2] || page.no_id[0] ||
+		    page.source != w->source ||
+		    page.flags !=
+			    (w->has_instance ? SYSGENID_PAGE_INSTANCE : 0) ||
+		    (w->instance_known &&
+		     memcmp(page.instance_id, w->instance_id,
+			    sizeof(page.instance_id))) ||
+		    page.reserved[0] || page.reserved[1] || page.no_id[0] ||
 		    page.no_id[1])
 			wrong(w,
 			      "the counter page is wrong: generation %u instead of %u",
@@ -301,6 +314,35 @@ static void settles(struct world *w, const char *path, unsigned int want,
 		usleep(1000);
 	}
 	wrong(w, "%s is %u instead of %u", path, is, want);
+}
+
+uint32_t lowest_index(const struct world *w)
+{
+	uint32_t index = 1;
+
+	for (int i = 0; i < FILES; i++) {
+		const struct file *f = &w->files[i];
+
+		if (f->refs && f->node == GENERATION && f->index == index) {
+			index++;
+			i = -1;
+		}
+	}
+	return index;
+}
+
+void wait_for_closes(struct world *w)
+{
+	/* An armed gate holds the module as an open file does. */
+	unsigned int files = w->gate.armed;
+
+	if (!w->closes_late || w->blind)
+		return;
+	for (int i = 0; i < FILES; i++)
+		files += w->files[i].refs && w->files[i].node != OTHER &&
+			 !w->files[i].path_only;
+	settles(w, "/sys/module/sysgenid/refcnt", files, true);
+	w->closes_late = false;
 }
 
 void check_counts(struct world *w)

@@ -29,9 +29,7 @@ void op_publish(struct world *w, const struct op *op)
 		wrong(w, "the publisher is gone");
 	if (w->blind)
 		return;
-	publish(w, w->generation + 1);
-	/* It opened the node for that. */
-	w->next_index++;
+	publish(w, w->generation + 1, false);
 }
 
 /* slot, what, value */

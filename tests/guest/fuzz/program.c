@@ -42,6 +42,7 @@ const struct kind_of_op kinds[] = {
 	{ "send", op_send, 3, true },
 	{ "receive", op_receive, 3, true },
 	{ "uring", op_uring, 3, true },
+	{ "gate", op_gate, 5, false },
 };
 const unsigned int kind_count = sizeof(kinds) / sizeof(kinds[0]);
 

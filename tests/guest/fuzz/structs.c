@@ -13,9 +13,6 @@ enum { AT = 0x400, ENTRIES_AT = 0x2000, ENTROPY_AT = 0x1c00 };
 /* Timeouts that are waited for. */
 enum { SHORT_MS = 1, SHORT_NS = 200000 };
 
-#define UP_TO(type, member) \
-	(offsetof(type, member) + sizeof(((type *)0)->member))
-
 static uint32_t size_of(uint32_t raw, size_t known)
 {
 	uint32_t size = (uint32_t)known;
@@ -44,9 +41,8 @@ static uint32_t size_of(uint32_t raw, size_t known)
 	}
 }
 
-/* A struct for the module, with a size and something behind it. */
-static uint64_t place_struct(struct world *w, const struct op *op, void *s,
-			     size_t known)
+uint64_t place_struct(struct world *w, const struct op *op, void *s,
+		      size_t known)
 {
 	unsigned char bytes[PAGE + 64] = { 0 };
 	uint64_t at = place(w, op->a[1], AT);
@@ -64,9 +60,8 @@ static uint64_t place_struct(struct world *w, const struct op *op, void *s,
 	return at;
 }
 
-/* What the module makes of it: an error, or 0 and the struct as it knows it. */
-static long model_in(struct world *w, uint64_t at, void *s, size_t known,
-		     size_t least, long *other)
+long model_in(struct world *w, uint64_t at, void *s, size_t known, size_t least,
+	      long *other)
 {
 	uint32_t size;
 
@@ -89,7 +84,7 @@ static long model_in(struct world *w, uint64_t at, void *s, size_t known,
 	return 0;
 }
 
-static long model_out(struct world *w, uint64_t at, void *s, size_t known)
+long model_out(struct world *w, uint64_t at, void *s, size_t known)
 {
 	uint32_t *size = s;
 
@@ -101,18 +96,14 @@ static long model_out(struct world *w, uint64_t at, void *s, size_t known)
 	return 0;
 }
 
-/*
- * The error of a command on this file before the module looks at its argument,
- * or 0. The size in the command does not count.
- */
-static long model_file(const struct slot *s)
+long model_file(const struct slot *s)
 {
 	if (!s->file || s->file->path_only)
 		return -EBADF;
 	return s->file->node == HARDWARE ? -ENOTTY : 0;
 }
 
-static bool is_other(const struct slot *s)
+bool is_other(const struct slot *s)
 {
 	return s->file && s->file->node == OTHER;
 }
@@ -125,9 +116,8 @@ static unsigned long command(const struct op *op, unsigned long known)
 	return op->a[5] % 8 ? known : known ^ size;
 }
 
-/* The model's answer is complete: make the call and compare. */
-static void compare(struct world *w, const struct op *op, unsigned long known,
-		    uint64_t at, const char *name, long want, long other)
+void compare(struct world *w, const struct op *op, unsigned long known,
+	     uint64_t at, const char *name, long want, long other)
 {
 	struct slot *s = slot(w, op->a[0]);
 	long got = CALL(w, SYS_ioctl, s->fd, command(op, known), at);
@@ -167,6 +157,36 @@ static void learn_time(struct world *w, uint64_t at)
 	}
 }
 
+/* Likewise the instance id. Callers with a struct of @size get less of it, or nothing. */
+static void learn_instance(struct world *w, uint64_t at, uint32_t size)
+{
+	const size_t before = offsetof(struct sysgenid_get_args, instance_id);
+	static const uint8_t none[SYSGENID_INSTANCE_SIZE];
+
+	if (w->instance_known || size <= before)
+		return;
+	memcpy(image_at(w, at + before), memory_at(w, at + before),
+	       size - before);
+	if (size < before + sizeof(none))
+		return;
+	memcpy(w->instance_id, memory_at(w, at + before), sizeof(none));
+	if (!memcmp(w->instance_id, none, sizeof(none)))
+		wrong(w, "the instance id is zero");
+	w->instance_known = true;
+}
+
+/* Whether the RNG will be reseeded once more is a matter of time. */
+static void learn_pending(struct world *w, uint64_t at)
+{
+	uint64_t flags_at = at + offsetof(struct sysgenid_get_args, flags);
+	uint32_t flags, expected;
+
+	memcpy(&flags, memory_at(w, flags_at), sizeof(flags));
+	memcpy(&expected, image_at(w, flags_at), sizeof(expected));
+	expected |= flags & SYSGENID_GET_RESEED_PENDING;
+	memcpy(image_at(w, flags_at), &expected, sizeof(expected));
+}
+
 /* slot, where, size; last the size in the command */
 void op_get(struct world *w, const struct op *op)
 {
@@ -203,6 +223,7 @@ void op_get(struct world *w, const struct op *op)
 				 (is_outdated(w, f) ? SYSGENID_GET_OUTDATED :
 						      0) |
 				 (f->unknown ? SYSGENID_GET_UNKNOWN : 0) |
+				 (w->has_instance ? SYSGENID_GET_INSTANCE : 0) |
 				 w->standing_flags,
 			.source = w->source,
 			.sources = w->sources,
@@ -212,14 +233,19 @@ void op_get(struct world *w, const struct op *op)
 			.features = w->features,
 			.time = w->time,
 		};
+		memcpy(get.instance_id, w->instance_id,
+		       sizeof(get.instance_id));
 		if (w->loose)
 			check_counts(w);
 		want = model_out(w, at, &get, sizeof(get));
 	}
 	got = CALL(w, SYS_ioctl, s->fd, command(op, SYSGENID_GET), at);
 	EXPECT(w, got, "SYSGENID_GET", want, other ? other : want);
-	if (!want)
+	if (!want) {
 		learn_time(w, at);
+		learn_instance(w, at, get.size);
+		learn_pending(w, at);
+	}
 	if (want != -EFAULT)
 		image_check(w);
 }
@@ -233,6 +259,19 @@ static int64_t timeout(uint32_t raw)
 	return timeouts[raw % 8];
 }
 
+/* What is left of the time when a signal ends a wait. */
+static void learn_left(struct world *w, uint64_t at, int64_t timeout_ns)
+{
+	const size_t offset = offsetof(struct sysgenid_wait_args, timeout_ns);
+	int64_t left;
+
+	memcpy(&left, memory_at(w, at + offset), sizeof(left));
+	if (left < 0 || left > timeout_ns)
+		wrong(w, "%lld ns are left of %lld", (long long)left,
+		      (long long)timeout_ns);
+	memcpy(image_at(w, at + offset), &left, sizeof(left));
+}
+
 /* slot, where, size, generation, timeout */
 void op_wait(struct world *w, const struct op *op)
 {
@@ -241,7 +280,7 @@ void op_wait(struct world *w, const struct op *op)
 					   .timeout_ns = timeout(op->a[4]) };
 	uint64_t at = place_struct(w, op, &wait, sizeof(wait));
 	struct file *f = s->file;
-	long other = 0, want = model_file(s);
+	long other = 0, got, want = model_file(s);
 
 	if (is_other(s))
 		return;
@@ -266,8 +305,13 @@ void op_wait(struct world *w, const struct op *op)
 		if (model_out(w, at, &wait, sizeof(wait)))
 			want = -EFAULT;
 	}
-	compare(w, op, SYSGENID_WAIT_GENERATION, at, "SYSGENID_WAIT_GENERATION",
-		want, other);
+	got = CALL(w, SYS_ioctl, s->fd, command(op, SYSGENID_WAIT_GENERATION),
+		   at);
+	EXPECT(w, got, "SYSGENID_WAIT_GENERATION", want, other ? other : want);
+	if (want == -EINTR && wait.timeout_ns > 0 && !w->blind)
+		learn_left(w, at, wait.timeout_ns);
+	if (want != -EFAULT)
+		image_check(w);
 }
 
 /* The start of a process is not known before it is seen once. */
@@ -289,7 +333,7 @@ struct listed {
 	size_t size;
 };
 
-/* What is listed, in the order of the opens. */
+/* What is listed, in the order of the indexes. */
 static struct file *next_watcher(struct world *w, uint64_t index, bool all)
 {
 	struct file *next = NULL;
@@ -301,6 +345,21 @@ static struct file *next_watcher(struct world *w, uint64_t index, bool all)
 		    (all || is_outdated(w, f)) &&
 		    (!next || f->index < next->index))
 			next = f;
+	}
+	return next;
+}
+
+/* Where a walk goes on, whether that file will be listed or not; 0 at the end. */
+static uint64_t next_index(const struct world *w, uint64_t index)
+{
+	uint64_t next = 0;
+
+	for (int i = 0; i < FILES; i++) {
+		const struct file *f = &w->files[i];
+
+		if (f->refs && f->node == GENERATION && f->index >= index &&
+		    (!next || f->index < next))
+			next = f->index;
 	}
 	return next;
 }
@@ -349,7 +408,7 @@ static long model_list(struct world *w, struct sysgenid_list_args *list,
 		listed[i].at = list->entries + i * list->entry_size;
 		ret = model_entry(w, list, listed[i].at, listed[i].file);
 	}
-	list->cursor = index;
+	list->cursor = index ? next_index(w, index) : 0;
 	list->count = (uint32_t)*n;
 	list->generation = w->generation;
 	list->outdated = outdated(w);
@@ -378,7 +437,7 @@ static uint64_t cursor_of(const struct world *w, uint32_t raw)
 {
 	switch (raw % 8) {
 	case 0:
-		return w->next_index - (raw >> 3) % 16;
+		return lowest_index(w) + 3 - (raw >> 3) % 16;
 	case 1:
 		return (raw >> 3) % 2 ? UINT64_MAX - raw : (uint64_t)raw << 30;
 	default:
@@ -470,7 +529,7 @@ void op_trigger(struct world *w, const struct op *op)
 	if (!want) {
 		trigger.published = trigger.expected == w->generation;
 		if (trigger.published && !w->blind) {
-			publish(w, w->generation + 1);
+			publish(w, w->generation + 1, trigger.entropy_len);
 			confirmed(w, s->file, false);
 		}
 		trigger.generation = w->generation;
@@ -636,9 +695,11 @@ void op_trigger_min(struct world *w, const struct op *op)
 	if (!want && least > UINT32_MAX)
 		want = -EINVAL;
 	if (!want && !w->blind)
-		publish(w, least > next && least != w->generation ?
-				   (uint32_t)least :
-				   next);
+		publish(w,
+			least > next && least != w->generation ?
+				(uint32_t)least :
+				next,
+			false);
 	got = CALL(w, SYS_ioctl, s->fd, SYSGENID_TRIGGER_GEN_UPDATE, least);
 	EXPECT(w, got, "SYSGENID_TRIGGER_GEN_UPDATE", want);
 }
@@ -653,7 +714,7 @@ static bool is_known(uint32_t command)
 		       type == 0x94 || command < 4;
 	if (_IOC_DIR(command) == _IOC_NONE)
 		return !_IOC_SIZE(command) && number >= 1 && number <= 3;
-	return number >= 0x10 && number <= 0x15;
+	return number >= 0x10 && number <= 0x16;
 }
 
 /* slot, where, kind of command, number */
