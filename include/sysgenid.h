@@ -33,7 +33,27 @@ extern "C" {
 #endif
 #endif
 
+/*
+ * The version of this header, and sysgenid_version() that of the library that
+ * the program runs with: 0x00MMmmpp. libsysgenid(3) says what is kept in 0.x.
+ */
+#define LIBSYSGENID_VERSION_MAJOR 0
+#define LIBSYSGENID_VERSION_MINOR 1
+#define LIBSYSGENID_VERSION_PATCH 0
+#define LIBSYSGENID_VERSION                          \
+	((uint32_t)LIBSYSGENID_VERSION_MAJOR << 16 | \
+	 LIBSYSGENID_VERSION_MINOR << 8 | LIBSYSGENID_VERSION_PATCH)
+uint32_t sysgenid_version(void);
+
 struct sysgenid;
+
+/*
+ * Each handle has a private page that is marked MADV_WIPEONFORK, and is zero in
+ * a child. The page begins with these 8 bytes: "SGIDFORK" in memory, little
+ * endian. A tool that copies processes can clear the bytes in the copy. Calls in
+ * the copy then give -ECHILD, and the program opens a handle anew.
+ */
+#define SYSGENID_FORK_MAGIC ((uint64_t)0x4b524f46 << 32 | 0x44494753)
 
 /*
  * Pages of the kernel's, which nobody can write to. They stay where they are,
@@ -68,6 +88,7 @@ struct sysgenid_info {
 	uint32_t watchers;
 	uint32_t outdated;
 	uint32_t handle;
+	uint8_t instance_id[SYSGENID_INSTANCE_SIZE];
 };
 
 /*
@@ -80,9 +101,10 @@ struct sysgenid_info {
 #define SYSGENID_OPEN_SOFT (1u << 0)
 
 /*
- * The page file: a struct sysgenid_page on tmpfs. It and its folder are root's,
- * and nobody else can write to them. A publisher holds a write lock (F_OFD_SETLK)
- * on it before it gets this name, for as long as it keeps it up to date.
+ * The page file: a struct sysgenid_page on tmpfs. The file and its directory are
+ * root's, and nobody else can write to them. A publisher holds a write lock
+ * (F_OFD_SETLK) while it keeps the file up to date, and takes the lock before the
+ * file gets this name.
  */
 #define SYSGENID_SOFT_FOLDER "/run/sysgenid"
 #define SYSGENID_SOFT_PAGE   "page"
@@ -93,13 +115,24 @@ struct sysgenid_info {
  * sysgenid device, or the page file is not to be trusted or has no publisher.
  */
 int sysgenid_open(struct sysgenid **out, unsigned int flags);
-/* Keeps errno; does nothing for NULL. */
+/*
+ * The same with another node, @path, in a container or for a test. The node of
+ * the hardware page is @path with "-hw" behind. @flags: 0.
+ */
+int sysgenid_open_at(struct sysgenid **out, const char *path,
+		     unsigned int flags);
+/*
+ * Keeps errno; does nothing for NULL. A descriptor of the handle whose number
+ * the program has closed, and opened another file by, stays open.
+ */
 void sysgenid_close(struct sysgenid *g);
 
 /*
  * Readable while the current generation is not confirmed. Belongs to the
- * handle: do not close it, and do not read from it. -EOPNOTSUPP with a page
- * file: nothing could wake who polls it.
+ * handle: do not close it, and do not read from it. If it was closed all the
+ * same, the number may mean another file, and the calls give -EBADF: close the
+ * handle, and open another. -EOPNOTSUPP with a page file: nothing could wake who
+ * polls it.
  */
 int sysgenid_get_fd(const struct sysgenid *g);
 /* NULL for NULL. May be copied; the pages live as long as the handle. */
@@ -130,7 +163,7 @@ int sysgenid_declare(struct sysgenid *g, uint32_t generation,
 		     unsigned int flags);
 
 /*
- * If the current generation is @expected, stirs @entropy into the kernel's
+ * If the current generation is @expected, mixes @entropy into the kernel's
  * random generator and publishes the next one; else -ESTALE. Either way
  * @generation is the one that is current then.
  */
@@ -155,6 +188,12 @@ int sysgenid_list_watchers(struct sysgenid *g, unsigned int flags,
 			   uint64_t *cursor, struct sysgenid_watcher *entries,
 			   size_t entry_size, unsigned int *count,
 			   uint32_t *generation);
+/*
+ * SYSGENID_GATE, see there: @gate is its structure, in and out, but for the size,
+ * which is filled in here. With an error, too, what the gate is comes back where the
+ * kernel says so. -EINVAL: a driver without a gate, too.
+ */
+int sysgenid_gate(struct sysgenid *g, struct sysgenid_gate_args *gate);
 /* @size is sizeof(*info). */
 int sysgenid_get_info(struct sysgenid *g, struct sysgenid_info *info,
 		      size_t size);

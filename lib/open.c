@@ -2,83 +2,41 @@
 /* Opening and closing: find out what the node is, map what may be mapped. */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 
 #include "internal.h"
 
-static int open_node(const char *path, bool *writable)
-{
-	int fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+/* SYSGENID_HW_DEVICE is SYSGENID_DEVICE with it. */
+#define HW_SUFFIX "-hw"
 
-	*writable = fd >= 0;
-	if (fd < 0 && (errno == EACCES || errno == EPERM || errno == EROFS))
-		fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (fd >= 0)
-		return fd;
+static int open_node(const char *path, struct sysgenid_fd *file)
+{
+	file->fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	file->writable = file->fd >= 0;
+	if (file->fd < 0 &&
+	    (errno == EACCES || errno == EPERM || errno == EROFS))
+		file->fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (file->fd >= 0)
+		return sysgenid_fd_note(file, true);
 	/* A folder; a socket or a node without a driver. */
 	if (errno == EISDIR || errno == ENXIO)
 		return -ENODEV;
 	return -errno;
 }
 
-static int check_char_device(int fd)
-{
-	struct stat st;
-
-	if (fstat(fd, &st))
-		return -errno;
-	return S_ISCHR(st.st_mode) ? 0 : -ENODEV;
-}
-
 static int identify(struct sysgenid *g)
 {
 	struct sysgenid_get_args get = { .size = sizeof(get) };
-	int r = check_char_device(g->fd);
+	int r = sysgenid_ioctl(g->file.fd, SYSGENID_GET, &get);
 
-	if (r)
-		return r;
-	r = sysgenid_ioctl(g->fd, SYSGENID_GET, &get);
 	/* What both an old driver and a stranger say to an unknown command. */
 	if (r != -EINVAL && r != -ENOTTY)
 		return r;
 	g->old_driver = true;
-	r = sysgenid_ioctl(g->fd, SYSGENID_SET_WATCHER_TRACKING, NULL);
+	r = sysgenid_ioctl(g->file.fd, SYSGENID_SET_WATCHER_TRACKING, NULL);
 	return r ? -ENODEV : 0;
-}
-
-static void *map(const struct sysgenid *g, int fd, size_t offset)
-{
-	void *p = mmap(NULL, g->page_size, PROT_READ, MAP_SHARED, fd,
-		       (off_t)offset);
-
-	return p == MAP_FAILED ? NULL : p;
-}
-
-static void unmap(const struct sysgenid *g, void *p)
-{
-	if (p)
-		munmap(p, g->page_size);
-}
-
-int sysgenid_map_page(struct sysgenid *g, int fd)
-{
-	const struct sysgenid_page *page;
-
-	g->page = map(g, fd, 0);
-	if (!g->page)
-		return -errno;
-	page = g->page;
-	/* An old driver's page is zero beyond the generation, so no_id is too. */
-	if (!g->old_driver &&
-	    (page->magic != SYSGENID_PAGE_MAGIC || page->size < sizeof(*page)))
-		return -ENODEV;
-	g->view.generation = &page->generation;
-	g->view.hardware_id = (const uint64_t *)page->no_id;
-	g->view.recorded_id = (const uint64_t *)page->no_id;
-	return 0;
 }
 
 static bool record_makes_sense(const struct sysgenid *g)
@@ -89,75 +47,90 @@ static bool record_makes_sense(const struct sysgenid *g)
 	       record->hw_offset <= g->page_size - sizeof(record->id);
 }
 
-/* Whatever goes wrong here, the counter is still there. */
-static void map_hardware(struct sysgenid *g, const char *hw_path)
+/*
+ * Not there, or not for us: then there is the counter alone. EBUSY, EOPNOTSUPP
+ * and ENODEV are how the module says that it has no page to show.
+ */
+static bool is_refusal(int error)
 {
-	int fd = open(hw_path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	const struct sysgenid_record *record;
-
-	if (fd < 0)
-		return;
-	if (check_char_device(fd) == 0) {
-		g->hardware = map(g, fd, 0);
-		g->record = map(g, fd, g->page_size);
+	switch (error) {
+	case -ENOENT:
+	case -ENOTDIR:
+	case -ENXIO:
+	case -ENODEV:
+	case -EBUSY:
+	case -EOPNOTSUPP:
+	case -EACCES:
+	case -EPERM:
+	case -EROFS:
+		return true;
+	default:
+		return false;
 	}
-	close(fd);
-	if (!g->hardware || !g->record || !record_makes_sense(g)) {
-		unmap(g, g->hardware);
-		unmap(g, g->record);
+}
+
+static int map_both(struct sysgenid *g, struct sysgenid_fd *file)
+{
+	int r = sysgenid_fd_note(file, true);
+
+	if (r)
+		return r;
+	g->hardware = sysgenid_map(g, file, 0);
+	if (!g->hardware)
+		return -errno;
+	g->record = sysgenid_map(g, file, g->page_size);
+	return g->record ? 0 : -errno;
+}
+
+/* Out of descriptors or memory is a failure: who may be exact would not be, for good. */
+static int map_hardware(struct sysgenid *g, const char *hw_path)
+{
+	struct sysgenid_fd file = {
+		.fd = open(hw_path, O_RDONLY | O_NONBLOCK | O_CLOEXEC),
+	};
+	const struct sysgenid_record *record;
+	int r, closed;
+
+	if (file.fd < 0)
+		return is_refusal(-errno) ? 0 : -errno;
+	r = map_both(g, &file);
+	closed = file.fd < 0 ? 0 : sysgenid_fd_close(&file);
+	if (!r || closed == -EBADF)
+		r = closed;
+	if (r || !record_makes_sense(g)) {
+		sysgenid_unmap(g, g->hardware);
+		sysgenid_unmap(g, g->record);
 		g->hardware = NULL;
 		g->record = NULL;
-		return;
+		return is_refusal(r) ? 0 : r;
 	}
 	record = g->record;
 	g->view.recorded_id = (const uint64_t *)record->id;
 	g->view.hardware_id =
 		(const uint64_t *)(const void *)((const char *)g->hardware +
 						 record->hw_offset);
+	return 0;
 }
 
 static int open_device(struct sysgenid *g, const char *path,
 		       const char *hw_path)
 {
-	int r;
+	int r = open_node(path, &g->file);
 
-	g->fd = open_node(path, &g->writable);
-	r = g->fd < 0 ? g->fd : identify(g);
-	if (r)
-		return r;
-	g->wait_fd = open_node(path, &g->wait_writable);
-	r = g->wait_fd < 0 ? g->wait_fd : sysgenid_map_page(g, g->wait_fd);
-	if (r)
-		return r;
-	if (!g->old_driver)
-		map_hardware(g, hw_path);
-	return 0;
+	if (!r)
+		r = identify(g);
+	if (!r)
+		r = open_node(path, &g->waiter);
+	if (!r)
+		r = sysgenid_map_page(g, &g->waiter);
+	if (!r && !g->old_driver)
+		r = map_hardware(g, hw_path);
+	return r;
 }
 
-static void start(struct sysgenid *g)
-{
-	*g = (struct sysgenid){
-		.page_size = (size_t)sysconf(_SC_PAGESIZE),
-		.fd = -1,
-		.wait_fd = -1,
-		.pid = getpid(),
-	};
-}
-
-static void give_back(struct sysgenid *g)
-{
-	unmap(g, g->record);
-	unmap(g, g->hardware);
-	unmap(g, g->page);
-	if (g->wait_fd >= 0)
-		close(g->wait_fd);
-	if (g->fd >= 0)
-		close(g->fd);
-}
-
-int sysgenid_open_at(struct sysgenid **out, const char *path,
-		     const char *hw_path, const char *folder,
-		     unsigned int flags)
+int sysgenid_open_paths(struct sysgenid **out, const char *path,
+			const char *hw_path, const char *folder,
+			unsigned int flags)
 {
 	struct sysgenid *g;
 	int r, soft;
@@ -170,12 +143,14 @@ int sysgenid_open_at(struct sysgenid **out, const char *path,
 	g = calloc(1, sizeof(*g));
 	if (!g)
 		return -ENOMEM;
-	start(g);
-	r = open_device(g, path, hw_path);
+	r = sysgenid_handle_start(g);
+	if (!r)
+		r = open_device(g, path, hw_path);
 	if (flags & SYSGENID_OPEN_SOFT && (r == -ENOENT || r == -ENODEV)) {
-		give_back(g);
-		start(g);
-		soft = sysgenid_open_soft(g, folder);
+		sysgenid_handle_end(g);
+		soft = sysgenid_handle_start(g);
+		if (!soft)
+			soft = sysgenid_open_soft(g, folder);
 		/* If there is neither, the device is what was looked for. */
 		if (soft != -ENOENT)
 			r = soft;
@@ -189,8 +164,24 @@ int sysgenid_open_at(struct sysgenid **out, const char *path,
 
 SYSGENID_PUBLIC int sysgenid_open(struct sysgenid **out, unsigned int flags)
 {
-	return sysgenid_open_at(out, SYSGENID_DEVICE, SYSGENID_HW_DEVICE,
-				SYSGENID_SOFT_FOLDER, flags);
+	return sysgenid_open_paths(out, SYSGENID_DEVICE, SYSGENID_HW_DEVICE,
+				   SYSGENID_SOFT_FOLDER, flags);
+}
+
+SYSGENID_PUBLIC int sysgenid_open_at(struct sysgenid **out, const char *path,
+				     unsigned int flags)
+{
+	char hw_path[PATH_MAX];
+
+	if (!out)
+		return -EINVAL;
+	*out = NULL;
+	if (!path || flags)
+		return -EINVAL;
+	if (snprintf(hw_path, sizeof(hw_path), "%s" HW_SUFFIX, path) >=
+	    (int)sizeof(hw_path))
+		return -ENAMETOOLONG;
+	return sysgenid_open_paths(out, path, hw_path, SYSGENID_SOFT_FOLDER, 0);
 }
 
 SYSGENID_PUBLIC void sysgenid_close(struct sysgenid *g)
@@ -199,25 +190,7 @@ SYSGENID_PUBLIC void sysgenid_close(struct sysgenid *g)
 
 	if (!g)
 		return;
-	give_back(g);
+	sysgenid_handle_end(g);
 	free(g);
 	errno = saved;
-}
-
-SYSGENID_PUBLIC int sysgenid_get_fd(const struct sysgenid *g)
-{
-	if (!g)
-		return -EINVAL;
-	return g->soft ? -EOPNOTSUPP : g->fd;
-}
-
-SYSGENID_PUBLIC const struct sysgenid_view *
-sysgenid_get_view(const struct sysgenid *g)
-{
-	return g ? &g->view : NULL;
-}
-
-SYSGENID_PUBLIC bool sysgenid_is_exact(const struct sysgenid *g)
-{
-	return g && g->hardware;
 }

@@ -49,7 +49,7 @@ static int check_file(int fd)
 		return -errno;
 	if (!S_ISREG(st.st_mode) || !only_root_writes(&st) ||
 	    fs.f_type != TMPFS_MAGIC ||
-	    st.st_size < (off_t)sizeof(struct sysgenid_page))
+	    st.st_size < (off_t)SYSGENID_FIRST_PAGE_SIZE)
 		return -ENODEV;
 	return 0;
 }
@@ -76,7 +76,12 @@ int sysgenid_publisher(const struct sysgenid *g)
 {
 	struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
 
-	if (fcntl(g->fd, F_OFD_GETLK, &lock))
+	int r = sysgenid_fd_check(&g->file);
+
+	/* Of another file that is locked, somebody else is alive. */
+	if (r)
+		return r;
+	if (fcntl(g->file.fd, F_OFD_GETLK, &lock))
 		return -errno;
 	return lock.l_type == F_UNLCK ? -EOWNERDEAD : 0;
 }
@@ -85,10 +90,12 @@ int sysgenid_open_soft(struct sysgenid *g, const char *folder)
 {
 	int r;
 
-	g->fd = open_page(folder);
-	r = g->fd < 0 ? g->fd : check_file(g->fd);
+	g->file.fd = open_page(folder);
+	r = g->file.fd < 0 ? g->file.fd : sysgenid_fd_note(&g->file, false);
 	if (!r)
-		r = sysgenid_map_page(g, g->fd);
+		r = check_file(g->file.fd);
+	if (!r)
+		r = sysgenid_map_page(g, &g->file);
 	if (!r)
 		r = sysgenid_publisher(g);
 	g->soft = true;

@@ -2,17 +2,30 @@
 /* The calls, each one command of the driver. */
 #define _GNU_SOURCE
 #include <string.h>
-#include <sys/ioctl.h>
 
 #include "internal.h"
 
-int sysgenid_ioctl(int fd, unsigned long command, void *arg)
+SYSGENID_PUBLIC uint32_t sysgenid_version(void)
 {
-	int r = ioctl(fd, command, arg);
+	return LIBSYSGENID_VERSION;
+}
 
-	if (r < 0)
-		return -errno;
-	return r > 0 ? -ENODEV : 0;
+SYSGENID_PUBLIC int sysgenid_get_fd(const struct sysgenid *g)
+{
+	if (!g)
+		return -EINVAL;
+	return g->soft ? -EOPNOTSUPP : g->file.fd;
+}
+
+SYSGENID_PUBLIC const struct sysgenid_view *
+sysgenid_get_view(const struct sysgenid *g)
+{
+	return g ? &g->view : NULL;
+}
+
+SYSGENID_PUBLIC bool sysgenid_is_exact(const struct sysgenid *g)
+{
+	return g && g->hardware;
 }
 
 /* For the calls that an old driver does not have, nor a page file. */
@@ -24,12 +37,30 @@ static int new_call(const struct sysgenid *g, unsigned long command, void *arg)
 		return r;
 	if (g->old_driver || g->soft)
 		return -EOPNOTSUPP;
-	return sysgenid_ioctl(g->fd, command, arg);
+	r = sysgenid_fd_check(&g->file);
+	return r ? r : sysgenid_ioctl(g->file.fd, command, arg);
+}
+
+/*
+ * One system call, as this is asked often: no other file knows the command. If
+ * one says that it has been done all the same, it leaves features at 0.
+ */
+static int get(const struct sysgenid *g, struct sysgenid_get_args *args)
+{
+	int r;
+
+	*args = (struct sysgenid_get_args){ .size = sizeof(*args) };
+	r = sysgenid_ioctl(g->file.fd, SYSGENID_GET, args);
+	if (!r && args->features & SYSGENID_FEATURE_CALLS)
+		return 0;
+	if (sysgenid_fd_check(&g->file) == -EBADF)
+		return -EBADF;
+	return r ? r : -ENODEV;
 }
 
 SYSGENID_PUBLIC int sysgenid_read(struct sysgenid *g, uint32_t *generation)
 {
-	struct sysgenid_get_args get = { .size = sizeof(get) };
+	struct sysgenid_get_args answer;
 	uint32_t now;
 	int r = sysgenid_usable(g);
 
@@ -49,32 +80,47 @@ SYSGENID_PUBLIC int sysgenid_read(struct sysgenid *g, uint32_t *generation)
 		*generation = sysgenid_load(g);
 		return 0;
 	}
-	r = sysgenid_ioctl(g->fd, SYSGENID_GET, &get);
+	r = get(g, &answer);
 	if (r)
 		return r;
-	*generation = get.generation;
+	*generation = answer.generation;
 	return 0;
 }
 
-int sysgenid_confirm_fd(const struct sysgenid *g, int fd, bool writable,
-			uint32_t generation)
+static int confirm_by_write(const struct sysgenid_fd *file, uint32_t generation)
+{
+	ssize_t n = write(file->fd, &generation, sizeof(generation));
+
+	if (n < 0)
+		return errno == EINVAL ? -ESTALE : -errno;
+	return n == sizeof(generation) ? 0 : -EIO;
+}
+
+/* A sandbox that allows no ioctl may well allow a write. */
+static bool is_forbidden(int error)
+{
+	return error == -EPERM || error == -EACCES || error == -ENOSYS;
+}
+
+int sysgenid_confirm_fd(const struct sysgenid *g,
+			const struct sysgenid_fd *file, uint32_t generation)
 {
 	struct sysgenid_confirm_args confirm = {
 		.size = sizeof(confirm),
 		.generation = generation,
 	};
-	ssize_t n;
+	int r = sysgenid_fd_check(file);
 
-	/* A sandbox that allows no ioctl may well allow this. */
-	if (writable) {
-		n = write(fd, &generation, sizeof(generation));
-		if (n < 0)
-			return errno == EINVAL ? -ESTALE : -errno;
-		return n == sizeof(generation) ? 0 : -EIO;
-	}
-	if (g->old_driver)
+	if (r)
+		return r;
+	if (g->old_driver && !file->writable)
 		return -EACCES;
-	return sysgenid_ioctl(fd, SYSGENID_CONFIRM, &confirm);
+	if (!g->old_driver) {
+		r = sysgenid_ioctl(file->fd, SYSGENID_CONFIRM, &confirm);
+		if (!is_forbidden(r) || !file->writable)
+			return r;
+	}
+	return confirm_by_write(file, generation);
 }
 
 SYSGENID_PUBLIC int sysgenid_confirm(struct sysgenid *g, uint32_t generation)
@@ -85,7 +131,7 @@ SYSGENID_PUBLIC int sysgenid_confirm(struct sysgenid *g, uint32_t generation)
 		return r;
 	if (g->soft)
 		return -EOPNOTSUPP;
-	return sysgenid_confirm_fd(g, g->fd, g->writable, generation);
+	return sysgenid_confirm_fd(g, &g->file, generation);
 }
 
 SYSGENID_PUBLIC int sysgenid_track(struct sysgenid *g, bool on)
@@ -97,9 +143,12 @@ SYSGENID_PUBLIC int sysgenid_track(struct sysgenid *g, bool on)
 	if (g->soft)
 		return -EOPNOTSUPP;
 	/* Old drivers would track whom they do not let confirm. */
-	if (!g->writable)
+	if (!g->file.writable)
 		return -EACCES;
-	return sysgenid_ioctl(g->fd, SYSGENID_SET_WATCHER_TRACKING,
+	r = sysgenid_fd_check(&g->file);
+	if (r)
+		return r;
+	return sysgenid_ioctl(g->file.fd, SYSGENID_SET_WATCHER_TRACKING,
 			      (void *)(uintptr_t)on);
 }
 
@@ -161,6 +210,15 @@ SYSGENID_PUBLIC int sysgenid_wait_watchers(struct sysgenid *g,
 	return r;
 }
 
+SYSGENID_PUBLIC int sysgenid_gate(struct sysgenid *g,
+				  struct sysgenid_gate_args *gate)
+{
+	if (!gate)
+		return -EINVAL;
+	gate->size = sizeof(*gate);
+	return new_call(g, SYSGENID_GATE, gate);
+}
+
 /* Whatever a driver answers: nobody is to read past an entry or a name. */
 static bool entries_make_sense(struct sysgenid_watcher *entries, size_t size,
 			       unsigned int came, unsigned int asked)
@@ -209,20 +267,22 @@ sysgenid_list_watchers(struct sysgenid *g, unsigned int flags, uint64_t *cursor,
 
 static int get_from_driver(const struct sysgenid *g, struct sysgenid_info *info)
 {
-	struct sysgenid_get_args get = { .size = sizeof(get) };
-	int r = sysgenid_ioctl(g->fd, SYSGENID_GET, &get);
+	struct sysgenid_get_args answer;
+	int r = get(g, &answer);
 
 	if (r)
 		return r;
-	info->features = get.features;
-	info->time = get.time;
-	info->generation = get.generation;
-	info->flags = get.flags;
-	info->source = get.source;
-	info->sources = get.sources;
-	info->confirmed = get.confirmed;
-	info->watchers = get.watchers;
-	info->outdated = get.outdated;
+	info->features = answer.features;
+	info->time = answer.time;
+	info->generation = answer.generation;
+	info->flags = answer.flags;
+	info->source = answer.source;
+	info->sources = answer.sources;
+	info->confirmed = answer.confirmed;
+	info->watchers = answer.watchers;
+	info->outdated = answer.outdated;
+	memcpy(info->instance_id, answer.instance_id,
+	       sizeof(info->instance_id));
 	return 0;
 }
 
@@ -248,7 +308,7 @@ SYSGENID_PUBLIC int sysgenid_get_info(struct sysgenid *g,
 		return r;
 	if (sysgenid_is_exact(g))
 		known.handle |= SYSGENID_HANDLE_EXACT;
-	if (g->writable)
+	if (g->file.writable)
 		known.handle |= SYSGENID_HANDLE_WRITABLE;
 	/* A program built with a later header has a larger struct. */
 	memset(info, 0, size);

@@ -41,13 +41,15 @@ static int left_ms(int64_t deadline)
 
 static int sleep_on(const struct sysgenid *g, int timeout_ms)
 {
-	struct pollfd p = { .fd = g->wait_fd, .events = POLLIN };
-	bool wakes = !g->soft && (!g->old_driver || g->wait_writable);
+	struct pollfd p = { .fd = g->waiter.fd, .events = POLLIN };
+	bool wakes = !g->soft && (!g->old_driver || g->waiter.writable);
 
 	if (!wakes && (timeout_ms < 0 || timeout_ms > LOOK_MS))
 		timeout_ms = LOOK_MS;
 	if (poll(&p, wakes ? 1 : 0, timeout_ms) < 0)
 		return -errno;
+	if (p.revents & POLLNVAL)
+		return -EBADF;
 	/* Would return at once for ever. */
 	return p.revents & ~POLLIN ? -EIO : 0;
 }
@@ -75,8 +77,7 @@ SYSGENID_PUBLIC int sysgenid_wait(struct sysgenid *g, uint32_t seen,
 		if (left == 0)
 			return -ETIMEDOUT;
 		if (!g->soft)
-			r = sysgenid_confirm_fd(g, g->wait_fd, g->wait_writable,
-						now);
+			r = sysgenid_confirm_fd(g, &g->waiter, now);
 		if (r == -ESTALE)
 			continue;
 		/* An old driver and no write access: looked at now and then. */

@@ -41,10 +41,11 @@ static void call(struct sysgenid *g, uint8_t which)
 	const struct sysgenid_view *view = sysgenid_get_view(g);
 	uint32_t generation = fake.page->generation,
 		 word = input_byte() & 1 ? generation : input_word();
+	struct sysgenid_gate_args gate = { .flags = word & 7 };
 	uint8_t entropy[32] = { 0 };
 	int r = 0;
 
-	switch (which % 12) {
+	switch (which % 13) {
 	case 0:
 		r = sysgenid_read(g, &generation);
 		break;
@@ -83,6 +84,11 @@ static void call(struct sysgenid *g, uint8_t which)
 		MUST(sysgenid_is_exact(g) ==
 		     (view->hardware_id != view->recorded_id));
 		break;
+	case 11:
+		gate.operation = word % 6;
+		gate.generation = word;
+		r = sysgenid_gate(g, &gate);
+		break;
 	default:
 		r = sysgenid_get_fd(g);
 		MUST(r >= 0 || r == -EOPNOTSUPP);
@@ -98,7 +104,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	input_begin(data, size);
 	kernel_begin();
-	r = sysgenid_open_at(&g, FAKE_PATH, FAKE_HW_PATH, FAKE_FOLDER, 0);
+	r = sysgenid_open_paths(&g, FAKE_PATH, FAKE_HW_PATH, FAKE_FOLDER, 0);
 	MUST(r ? r < 0 && r > -4096 && !g : g != NULL);
 	while (!r && !input_is_over())
 		call(g, input_byte());

@@ -46,6 +46,8 @@ static __attribute__((constructor)) void start(void)
 	fake.about.source = SYSGENID_SOURCE_VMGENID;
 	fake.about.sources = 1 << SYSGENID_SOURCE_VMGENID |
 			     1 << SYSGENID_SOURCE_SOFTWARE;
+	fake.about.flags = SYSGENID_GET_INSTANCE;
+	memcpy(fake.about.instance_id, "\1\2\3\xff", 4);
 	fake.watchers = 300;
 	fake.outdated = 2;
 	if (!state)
@@ -71,6 +73,8 @@ static __attribute__((constructor)) void start(void)
 			EACCES;
 	else if (!strcmp(state, "unseeded"))
 		fake.about.flags = SYSGENID_GET_RESEED_FAILED;
+	else if (!strcmp(state, "pending"))
+		fake.about.flags = SYSGENID_GET_RESEED_PENDING;
 	else if (!strcmp(state, "busy"))
 		fake.before = busy;
 	else if (!strcmp(state, "old"))

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -31,6 +32,7 @@ int __real_ioctl(int fd, unsigned long command, ...);
 void *__real_mmap(void *addr, size_t len, int prot, int flags, int fd,
 		  off_t offset);
 int __real_munmap(void *addr, size_t len);
+int __real_madvise(void *addr, size_t len, int advice);
 int __real_poll(struct pollfd *fds, nfds_t n, int timeout);
 ssize_t __real_write(int fd, const void *buf, size_t len);
 int __real_close(int fd);
@@ -44,6 +46,8 @@ struct fake fake;
 static struct open_file {
 	bool used;
 	bool hw;
+	/* Took the number of one of the library's; says yes to all. */
+	bool stranger;
 	/* The page file or its folder. */
 	const struct fake_file *soft;
 	bool writable;
@@ -54,6 +58,9 @@ static struct open_file {
 
 static int counter_memory = -1, hw_memory = -1;
 static void *handles[16];
+static void *marked[16];
+/* What the library has mapped. */
+static void *mapped[32];
 
 static void *memory(int *fd, size_t pages)
 {
@@ -80,6 +87,7 @@ void fake_start(void)
 	fake.hardware_id = (uint64_t *)(void *)(hw + FAKE_HW_OFFSET);
 	fake.record = (struct sysgenid_record *)(void *)(hw + PAGE);
 
+	fake.about.features = SYSGENID_FEATURE_CALLS;
 	fake.page->generation = 5;
 	fake.page->magic = SYSGENID_PAGE_MAGIC;
 	fake.page->size = sizeof(*fake.page);
@@ -99,6 +107,10 @@ void fake_start(void)
 void fake_end(void)
 {
 	fake.on = false;
+	for (int fd = 0; fd < MAX_FD; fd++) {
+		if (files[fd].used)
+			__real_close(fd);
+	}
 	__real_munmap(fake.page, PAGE);
 	__real_munmap((char *)fake.record - PAGE, 2 * PAGE);
 	__real_close(counter_memory);
@@ -108,6 +120,19 @@ void fake_end(void)
 void fake_publish(void)
 {
 	fake.page->generation++;
+	for (int fd = 0; fake.pollable && fd < MAX_FD; fd++) {
+		if (files[fd].used && eventfd_write(fd, 1))
+			abort();
+	}
+}
+
+void fake_fork(void)
+{
+	fake.pid++;
+	for (size_t i = 0; i < sizeof(marked) / sizeof(*marked); i++) {
+		if (marked[i])
+			memset(marked[i], 0, PAGE);
+	}
 }
 
 uint32_t fake_confirmed(int fd)
@@ -123,6 +148,19 @@ bool fake_tracked(int fd)
 bool fake_writable(int fd)
 {
 	return files[fd].writable;
+}
+
+void fake_replace(int fd, int by)
+{
+	files[fd].used = false;
+	fake.open_files--;
+	if (dup2(by, fd) != fd)
+		abort();
+}
+
+void fake_replace_by_yes_man(int fd)
+{
+	files[fd] = (struct open_file){ .used = true, .stranger = true };
 }
 
 bool fake_is_clean(void)
@@ -176,11 +214,13 @@ static void want_flags(int flags, int wanted)
 
 static int new_file(struct open_file file)
 {
-	int fd = __real_open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int fd = fake.pollable ? eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC) :
+				 __real_open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0 || fd >= MAX_FD)
 		abort();
 	files[fd] = file;
+	fake.last_fd = fd;
 	fake.open_files++;
 	return fd;
 }
@@ -263,12 +303,19 @@ int __wrap_openat(int dir, const char *path, int flags, ...)
 int __wrap_fstatfs(int fd, struct statfs *fs);
 int __wrap_fstatfs(int fd, struct statfs *fs)
 {
-	if (!file(fd))
-		return __real_fstatfs(fd, fs);
+	int r;
+
+	if (!file(fd)) {
+		r = __real_fstatfs(fd, fs);
+		if (fake.other_file_systems)
+			fs->f_type =
+				(__typeof__(fs->f_type))fake.other_file_systems;
+		return r;
+	}
 	if (fails(FAKE_FSTATFS, false))
 		return -1;
 	memset(fs, 0, sizeof(*fs));
-	fs->f_type = fake.file_system;
+	fs->f_type = (__typeof__(fs->f_type))fake.file_system;
 	answer(FAKE_FSTATFS, fs, sizeof(*fs));
 	return 0;
 }
@@ -283,7 +330,7 @@ int __wrap_fcntl(int fd, int command, ...)
 	va_start(args, command);
 	lock = va_arg(args, void *);
 	va_end(args);
-	if (!file(fd))
+	if (!file(fd) || command == F_GETFD)
 		return __real_fcntl(fd, command, lock);
 	if (fails(FAKE_FCNTL, false))
 		return -1;
@@ -307,7 +354,10 @@ int __wrap_fstat(int fd, struct stat *st)
 	if (fails(FAKE_FSTAT, f->hw))
 		return -1;
 	memset(st, 0, sizeof(*st));
+	st->st_dev = 5;
+	st->st_ino = f->stranger ? 9 : f->hw ? 2 : 1;
 	if (f->soft) {
+		st->st_ino = f->soft == &fake.file ? 3 : 4;
 		st->st_mode = f->soft->mode;
 		st->st_uid = f->soft->uid;
 		st->st_size = (off_t)fake.file_size;
@@ -333,9 +383,13 @@ static int do_get(struct open_file *f, struct sysgenid_get_args *get)
 /* Another generation is EINVAL for write(2), ESTALE for the command. */
 static int do_confirm(struct open_file *f, uint32_t generation, int other)
 {
+	eventfd_t count;
+
 	if (generation != fake.page->generation)
 		return error(other);
 	f->confirmed = generation;
+	if (fake.pollable)
+		eventfd_read((int)(f - files), &count);
 	return 0;
 }
 
@@ -399,8 +453,10 @@ static int do_trigger(struct open_file *f,
 		return error(EINVAL);
 	trigger->published = trigger->expected == fake.page->generation;
 	if (trigger->published) {
-		memcpy(fake.entropy, (void *)(uintptr_t)trigger->entropy,
-		       trigger->entropy_len);
+		if (trigger->entropy_len)
+			memcpy(fake.entropy,
+			       (void *)(uintptr_t)trigger->entropy,
+			       trigger->entropy_len);
 		fake.entropy_len = trigger->entropy_len;
 		fake_publish();
 		f->confirmed = fake.page->generation;
@@ -432,6 +488,84 @@ static int do_declare(struct open_file *f,
 	return 0;
 }
 
+static int arm_gate(const struct sysgenid_gate_args *gate)
+{
+	const bool at_once = gate->flags & SYSGENID_GATE_AT_ONCE;
+
+	if (fake.gate_off)
+		return EPERM;
+	if (fake.gate_without_id && !(gate->flags & SYSGENID_GATE_WITHOUT_ID))
+		return EOPNOTSUPP;
+	if (at_once && gate->generation != fake.page->generation)
+		return ESTALE;
+	fake.gate_flags = gate->flags & ~(uint32_t)SYSGENID_GATE_AT_ONCE;
+	if (at_once) {
+		fake.gate_state = SYSGENID_GATE_IS_OPEN;
+		fake.gate_opened = gate->generation;
+	} else if (fake.gate_state == SYSGENID_GATE_DISARMED) {
+		fake.gate_state = SYSGENID_GATE_IS_SHUT;
+	}
+	return 0;
+}
+
+static int change_gate(const struct sysgenid_gate_args *gate)
+{
+	const uint32_t operation = gate->operation;
+
+	if (operation == SYSGENID_GATE_ARM)
+		return arm_gate(gate);
+	if (operation == SYSGENID_GATE_DISARM) {
+		fake.gate_state = SYSGENID_GATE_DISARMED;
+		fake.gate_opened = 0;
+		return 0;
+	}
+	if (fake.gate_state == SYSGENID_GATE_DISARMED)
+		return ENOTCONN;
+	if (operation == SYSGENID_GATE_SHUT) {
+		fake.gate_state = SYSGENID_GATE_IS_SHUT;
+		return 0;
+	}
+	if (gate->generation != fake.page->generation)
+		return ESTALE;
+	fake.gate_state = SYSGENID_GATE_IS_OPEN;
+	fake.gate_opened = gate->generation;
+	return 0;
+}
+
+static void tell_gate(struct sysgenid_gate_args *gate)
+{
+	gate->flags = fake.gate_flags;
+	gate->state = fake.gate_state;
+	gate->opened = fake.gate_opened;
+	gate->generation = fake.page->generation;
+	gate->reason = SYSGENID_GATE_WHY_NONE;
+	if (gate->state == SYSGENID_GATE_IS_SHUT)
+		gate->reason = gate->opened ? SYSGENID_GATE_WHY_CALL :
+					      SYSGENID_GATE_WHY_ARMED;
+	if (gate->state != SYSGENID_GATE_IS_OPEN ||
+	    gate->opened == gate->generation)
+		return;
+	gate->state = SYSGENID_GATE_IS_SHUT;
+	gate->reason = SYSGENID_GATE_WHY_GENERATION;
+}
+
+static int do_gate(struct sysgenid_gate_args *gate)
+{
+	const bool changes = gate->operation != SYSGENID_GATE_GET;
+	int r = 0;
+
+	fake.gate = *gate;
+	if (changes && fake.capable_errno)
+		return error(fake.capable_errno);
+	if (changes) {
+		fake.gate_changes++;
+		r = change_gate(gate);
+	}
+	tell_gate(gate);
+	answer(FAKE_IOCTL, gate, sizeof(*gate));
+	return r ? error(r) : 0;
+}
+
 int __wrap_ioctl(int fd, unsigned long command, ...);
 int __wrap_ioctl(int fd, unsigned long command, ...)
 {
@@ -446,6 +580,8 @@ int __wrap_ioctl(int fd, unsigned long command, ...)
 		return __real_ioctl(fd, command, arg);
 	if (fails(FAKE_IOCTL, f->hw))
 		return -1;
+	if (f->stranger)
+		return 0;
 	if (fake.stranger)
 		return error(fake.stranger_errno);
 	if (fake.ioctl_positive)
@@ -469,9 +605,31 @@ int __wrap_ioctl(int fd, unsigned long command, ...)
 		return do_confirm(
 			f, ((struct sysgenid_confirm_args *)arg)->generation,
 			ESTALE);
+	case SYSGENID_GATE:
+		return do_gate(arg);
 	default:
 		return error(EINVAL);
 	}
+}
+
+static void replace_mapping(const void *from, void *to)
+{
+	for (size_t i = 0; i < sizeof(mapped) / sizeof(*mapped); i++) {
+		if (mapped[i] == from) {
+			mapped[i] = to;
+			return;
+		}
+	}
+	abort();
+}
+
+static bool is_mapped(const void *addr)
+{
+	for (size_t i = 0; i < sizeof(mapped) / sizeof(*mapped); i++) {
+		if (mapped[i] == addr)
+			return true;
+	}
+	return false;
 }
 
 void *__wrap_mmap(void *addr, size_t len, int prot, int flags, int fd,
@@ -482,6 +640,16 @@ void *__wrap_mmap(void *addr, size_t len, int prot, int flags, int fd,
 	struct open_file *f = file(fd);
 	void *p;
 
+	if (fake.on && flags & MAP_ANONYMOUS) {
+		if (fails(FAKE_MMAP, false))
+			return MAP_FAILED;
+		p = __real_mmap(addr, len, prot, flags, fd, offset);
+		if (p == MAP_FAILED)
+			abort();
+		fake.mappings++;
+		replace_mapping(NULL, p);
+		return p;
+	}
 	if (!f)
 		return __real_mmap(addr, len, prot, flags, fd, offset);
 	if (fails(FAKE_MMAP, f->hw))
@@ -496,12 +664,44 @@ void *__wrap_mmap(void *addr, size_t len, int prot, int flags, int fd,
 	if (p == MAP_FAILED)
 		abort();
 	fake.mappings++;
+	replace_mapping(NULL, p);
 	return p;
+}
+
+int __wrap_madvise(void *addr, size_t len, int advice);
+int __wrap_madvise(void *addr, size_t len, int advice)
+{
+	if (!fake.on)
+		return __real_madvise(addr, len, advice);
+	if (fails(FAKE_MADVISE, false))
+		return -1;
+	if (advice != MADV_WIPEONFORK)
+		abort();
+	if (fake.no_wipe)
+		return error(EINVAL);
+	for (size_t i = 0; i < sizeof(marked) / sizeof(*marked); i++) {
+		if (!marked[i]) {
+			marked[i] = addr;
+			return __real_madvise(addr, len, advice);
+		}
+	}
+	abort();
 }
 
 int __wrap_munmap(void *addr, size_t len);
 int __wrap_munmap(void *addr, size_t len)
 {
+	for (size_t i = 0; i < sizeof(marked) / sizeof(*marked); i++) {
+		if (marked[i] == addr)
+			marked[i] = NULL;
+	}
+#ifndef __GLIBC__
+	/* In a static program free(3) of musl comes here, too. */
+	if (!is_mapped(addr))
+		return __real_munmap(addr, len);
+#endif
+	if (is_mapped(addr))
+		replace_mapping(addr, NULL);
 	if (fake.on)
 		fake.mappings--;
 	return __real_munmap(addr, len);
@@ -586,9 +786,14 @@ void *__wrap_calloc(size_t n, size_t size)
 		return NULL;
 	p = __real_calloc(n, size);
 	for (size_t i = 0; i < sizeof(handles) / sizeof(*handles); i++) {
-		if (!handles[i]) {
-			handles[i] = p;
-			fake.allocations++;
+		void *none = NULL;
+
+		/* Tests of threads allocate, too. */
+		if (__atomic_compare_exchange_n(&handles[i], &none, p, false,
+						__ATOMIC_ACQ_REL,
+						__ATOMIC_ACQUIRE)) {
+			__atomic_add_fetch(&fake.allocations, 1,
+					   __ATOMIC_RELAXED);
 			return p;
 		}
 	}
@@ -599,10 +804,13 @@ void __wrap_free(void *p);
 void __wrap_free(void *p)
 {
 	for (size_t i = 0; p && i < sizeof(handles) / sizeof(*handles); i++) {
-		if (handles[i] == p) {
-			handles[i] = NULL;
-			fake.allocations--;
-		}
+		void *mine = p;
+
+		if (__atomic_compare_exchange_n(&handles[i], &mine, NULL, false,
+						__ATOMIC_ACQ_REL,
+						__ATOMIC_ACQUIRE))
+			__atomic_sub_fetch(&fake.allocations, 1,
+					   __ATOMIC_RELAXED);
 	}
 	__real_free(p);
 }

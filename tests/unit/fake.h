@@ -26,6 +26,7 @@ enum fake_call {
 	FAKE_FCNTL,
 	FAKE_IOCTL,
 	FAKE_MMAP,
+	FAKE_MADVISE,
 	FAKE_POLL,
 	FAKE_WRITE,
 	FAKE_CALLOC,
@@ -42,8 +43,10 @@ struct fake {
 	int open_rw_errno; /* of an open for writing */
 	int hw_open_errno;
 	bool not_char_device;
+	bool pollable;	    /* descriptors are readable as a module's are */
+	bool no_wipe;	    /* older than Linux 4.14 */
 	int ioctl_positive; /* what a broken driver might return */
-	int capable_errno;  /* of a trigger */
+	int capable_errno;  /* of a trigger, and of the gate */
 	uint32_t watchers;  /* of others, in lists and counts */
 	uint32_t outdated;
 
@@ -55,6 +58,7 @@ struct fake {
 	} folder, file;
 	int64_t file_size;
 	long file_system;
+	long other_file_systems; /* of real files; 0: what they are */
 	bool no_publisher;
 
 	/* What it holds. */
@@ -67,6 +71,13 @@ struct fake {
 	unsigned char entropy[SYSGENID_ENTROPY_MAX];
 	uint32_t entropy_len;
 	struct sysgenid_wait_args waited; /* as it came in */
+	struct sysgenid_gate_args gate;	  /* likewise */
+	uint32_t gate_state; /* while it is not open for another generation */
+	uint32_t gate_opened;
+	uint32_t gate_flags;
+	bool gate_without_id;	   /* there is no hardware id */
+	bool gate_off;		   /* the module parameter */
+	unsigned int gate_changes; /* operations but GET that were done */
 	struct sysgenid_declare_args declared;
 
 	/* Called before each call, when the call would otherwise be done. */
@@ -90,6 +101,7 @@ struct fake {
 	unsigned int calls;
 	unsigned int count[FAKE_CALLS];
 	int open_files;
+	int last_fd; /* the number that the last open gave */
 	int mappings;
 	int allocations;
 };
@@ -101,10 +113,16 @@ void fake_start(void);
 /* Gives back what fake_start() took, for who starts it very often. */
 void fake_end(void);
 void fake_publish(void);
+/* This process is a child from now on: with another pid, and marked pages are zero. */
+void fake_fork(void);
 /* The state of the open file. */
 uint32_t fake_confirmed(int fd);
 bool fake_tracked(int fd);
 bool fake_writable(int fd);
+/* The program has closed the library's number, and opened a real file by it. */
+void fake_replace(int fd, int by);
+/* The same with a device that answers 0 to any ioctl(2). */
+void fake_replace_by_yes_man(int fd);
 /* All files, mappings and memory given back. */
 bool fake_is_clean(void);
 

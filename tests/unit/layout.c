@@ -83,7 +83,7 @@ AT(sysgenid_view, generation, 0);
 AT(sysgenid_view, hardware_id, sizeof(void *));
 AT(sysgenid_view, recorded_id, 2 * sizeof(void *));
 
-SIZE(sysgenid_info, 48);
+SIZE(sysgenid_info, 64);
 AT(sysgenid_info, features, 0);
 AT(sysgenid_info, time, 8);
 AT(sysgenid_info, generation, 16);
@@ -94,6 +94,7 @@ AT(sysgenid_info, confirmed, 32);
 AT(sysgenid_info, watchers, 36);
 AT(sysgenid_info, outdated, 40);
 AT(sysgenid_info, handle, 44);
+AT(sysgenid_info, instance_id, 48);
 
 _Static_assert(SYSGENID_OPEN_SOFT == 1, "a flag");
 _Static_assert(SYSGENID_HANDLE_SOFT == 8, "a flag");

@@ -30,8 +30,8 @@ static void open_gives(const char *path, int expected)
 	struct sysgenid *g = (struct sysgenid *)&open_gives;
 	int before = open_files();
 
-	ck_assert_int_eq(sysgenid_open_at(&g, path, "/nonexistent",
-					  "/nonexistent", 0),
+	ck_assert_int_eq(sysgenid_open_paths(&g, path, "/nonexistent",
+					     "/nonexistent", 0),
 			 expected);
 	ck_assert_ptr_null(g);
 	ck_assert_int_eq(open_files(), before);

@@ -97,8 +97,8 @@ int main(void)
 	}
 	if (r)
 		fail("page_create", r);
-	r = sysgenid_open_at(&g, "/nonexistent", "/nonexistent", folder,
-			     SYSGENID_OPEN_SOFT);
+	r = sysgenid_open_paths(&g, "/nonexistent", "/nonexistent", folder,
+				SYSGENID_OPEN_SOFT);
 	if (r)
 		return 1;
 	pthread_create(&threads[0], NULL, wait_for_all, NULL);

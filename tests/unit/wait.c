@@ -14,8 +14,8 @@ static uint32_t generation;
 static void reopen(void)
 {
 	sysgenid_close(g);
-	ck_assert_int_eq(sysgenid_open_at(&g, FAKE_PATH, FAKE_HW_PATH,
-					  FAKE_FOLDER, 0),
+	ck_assert_int_eq(sysgenid_open_paths(&g, FAKE_PATH, FAKE_HW_PATH,
+					     FAKE_FOLDER, 0),
 			 0);
 	generation = 77;
 }
