@@ -94,6 +94,7 @@ int ioctl(int fd, unsigned long command, ...)
 		return r;
 	memset(get, 0, sizeof(*get));
 	get->size = sizeof(*get);
+	get->features = SYSGENID_FEATURE_CALLS;
 	get->generation = 7;
 	return 0;
 }

@@ -9,11 +9,11 @@
 #include <getopt.h>
 #include <libgen.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <openssl/conf.h>
@@ -22,18 +22,6 @@
 #include "config.h"
 
 #define LIBRARIES_MAX 32
-
-int complain(const char *format, ...)
-{
-	va_list args;
-
-	fputs("sysgenidctl: openssl: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	return FAILED;
-}
 
 static int complain_errno(const char *path)
 {
@@ -44,47 +32,83 @@ static int complain_errno(const char *path)
 	return code;
 }
 
-static char *read_file(const char *path)
+static bool read_file(const char *path, struct text *t)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat st;
-	char *text = NULL;
-	ssize_t n = 0;
+	ssize_t n = -1;
 
+	*t = (struct text){ NULL, 0 };
 	if (fd < 0)
-		return NULL;
+		return false;
 	if (!fstat(fd, &st) && st.st_size < INT_MAX)
-		text = malloc((size_t)st.st_size + 1);
-	if (text)
-		n = read(fd, text, (size_t)st.st_size);
+		t->bytes = malloc((size_t)st.st_size + 1);
+	if (t->bytes)
+		n = read(fd, t->bytes, (size_t)st.st_size);
 	close(fd);
-	if (!text || n != st.st_size) {
-		free(text);
-		return NULL;
+	if (n < 0 || n != st.st_size) {
+		free(t->bytes);
+		return false;
 	}
-	text[n] = 0;
-	return text;
+	t->len = (size_t)n;
+	return true;
 }
 
-static bool write_all(int fd, const char *text)
+static bool write_all(int fd, const struct text *t)
 {
-	size_t left = strlen(text);
+	const char *at = t->bytes;
+	size_t left = t->len;
 
 	while (left) {
-		ssize_t n = write(fd, text, left);
+		ssize_t n = write(fd, at, left);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return false;
-		text += n;
+		at += n;
 		left -= (size_t)n;
 	}
 	return !fsync(fd);
 }
 
+static bool copy_attribute(const char *path, int fd, const char *name)
+{
+	ssize_t n = getxattr(path, name, NULL, 0);
+	char *value = n < 0 ? NULL : malloc((size_t)n + 1);
+	bool ok;
+
+	if (value)
+		n = getxattr(path, name, value, (size_t)n);
+	ok = value && n >= 0 && !fsetxattr(fd, name, value, (size_t)n, 0);
+	free(value);
+	return ok;
+}
+
+/* ACLs, labels, and what else hangs on a file. */
+static bool copy_attributes(const char *path, int fd)
+{
+	ssize_t n = listxattr(path, NULL, 0);
+	char *names;
+	bool ok;
+
+	if (n < 0)
+		return errno == ENOTSUP;
+	if (!n)
+		return true;
+	names = malloc((size_t)n);
+	if (names)
+		n = listxattr(path, names, (size_t)n);
+	ok = names && n >= 0;
+	for (char *name = names; ok && name < names + n;
+	     name += strlen(name) + 1)
+		ok = copy_attribute(path, fd, name);
+	free(names);
+	return ok;
+}
+
 /* The new text beside the file, as the file is; its name in @aside. */
-static int write_aside(const char *path, const char *text, char *aside,
+static int write_aside(const char *path, const struct text *t, char *aside,
 		       size_t size)
 {
 	struct stat st;
@@ -95,7 +119,8 @@ static int write_aside(const char *path, const char *text, char *aside,
 	if (fd < 0)
 		return complain_errno(path);
 	if (stat(path, &st) || fchown(fd, st.st_uid, st.st_gid) ||
-	    fchmod(fd, st.st_mode & 07777) || !write_all(fd, text)) {
+	    fchmod(fd, st.st_mode & 07777) || !copy_attributes(path, fd) ||
+	    !write_all(fd, t)) {
 		int code = complain_errno(aside);
 
 		close(fd);
@@ -127,12 +152,14 @@ static int put_in_place(const char *aside, const char *path)
 }
 
 /* Whether each of them draws, with this configuration; a complaint for each that does not. */
-static bool all_draw(const char *config)
+static bool all_draw(const char *config, bool *ours)
 {
 	struct library found[LIBRARIES_MAX];
 	int n = try_libraries(config, found, LIBRARIES_MAX), draw = 0;
 
+	*ours = false;
 	for (int i = 0; i < n; i++) {
+		*ours |= found[i].ours;
 		if (found[i].draws)
 			draw++;
 		else
@@ -143,71 +170,83 @@ static bool all_draw(const char *config)
 	return n > 0 && draw == n;
 }
 
-static int enable(const char *path, const char *text)
+/* Every program of the machine may come to draw nothing: so it is tried first. */
+static bool is_good(const char *config)
 {
-	char aside[PATH_MAX + 32], *next;
+	bool ours;
+
+	if (!config_takes_effect(config) || !all_draw(config, &ours))
+		return false;
+	if (!ours)
+		complain("no libcrypto draws from sysgenid's generator then");
+	return ours;
+}
+
+static int enable(const char *path, const struct text *t)
+{
+	char aside[PATH_MAX + 32];
+	struct text next;
 	int code;
 
-	if (config_is_enabled(text)) {
-		printf("%s names sysgenid's generator already\n", path);
+	if (config_state(t) == ENABLED) {
+		printf("%s includes sysgenid's generator already\n", path);
 		return DONE;
 	}
-	next = config_with_block(path, text);
-	if (!next)
+	if (!config_can_be_read(path) || !config_enable(t, &next))
 		return FAILED;
-	code = write_aside(path, next, aside, sizeof(aside));
-	free(next);
+	code = write_aside(path, &next, aside, sizeof(aside));
+	free(next.bytes);
 	if (code)
 		return code;
-	/* Every program of the machine may come to draw nothing: so it is tried first. */
-	if (!all_draw(aside)) {
+	if (!is_good(aside)) {
 		unlink(aside);
 		return complain("%s is left as it was", path);
 	}
 	code = put_in_place(aside, path);
 	if (!code)
-		printf("%s names sysgenid's generator now; programs that run have to be restarted\n",
+		printf("%s includes sysgenid's generator now; programs that run have to be restarted\n",
 		       path);
 	return code;
 }
 
-/* Back to what was there before us, whatever that is good for. */
-static int take_out(const char *path, const char *text)
+static int disable(const char *path, const struct text *t)
 {
-	char aside[PATH_MAX + 32], *next = config_without_block(text);
+	char aside[PATH_MAX + 32];
+	struct text next;
 	int code;
 
-	if (!next)
-		return FAILED;
-	code = write_aside(path, next, aside, sizeof(aside));
-	free(next);
-	return code ? code : put_in_place(aside, path);
-}
-
-static int disable(const char *path, const char *text)
-{
-	int code;
-
-	if (!config_is_enabled(text)) {
-		printf("%s does not name sysgenid's generator\n", path);
+	if (config_state(t) == DISABLED) {
+		printf("%s does not include sysgenid's generator\n", path);
 		return DONE;
 	}
-	code = take_out(path, text);
+	if (!config_disable(t, &next))
+		return FAILED;
+	code = write_aside(path, &next, aside, sizeof(aside));
+	free(next.bytes);
+	if (!code)
+		code = put_in_place(aside, path);
 	if (!code)
 		printf("%s is as it was before; programs that run keep their generator until they are restarted\n",
 		       path);
 	return code;
 }
 
-/* For whoever installs a libcrypto, and does not know of us. */
-static int verify(const char *path, const char *text)
+/* For whoever installs a libcrypto, and does not know of us: it says, and edits nothing. */
+static int verify(const char *path, const struct text *t)
 {
-	if (!config_is_enabled(text) || all_draw(path))
+	enum state state = config_state(t);
+	bool ours;
+
+	if (state == DISABLED)
 		return DONE;
-	if (take_out(path, text))
-		return FAILED;
+	if (state == ENABLED_EARLY)
+		return complain(
+			"%s has lines of an early version, without which this package must not be removed; to renew them: sysgenidctl openssl enable",
+			path);
+	if (all_draw(path, &ours))
+		return DONE;
 	return complain(
-		"DISABLED: %s is as it was before, and new programs are not protected; once all draw: sysgenidctl openssl enable",
+		"%s includes sysgenid's generator: programs of such a libcrypto have no random bytes; to go back to OpenSSL's: sysgenidctl openssl disable",
 		path);
 }
 
@@ -225,10 +264,10 @@ static void print_library(const struct library *l, bool json, bool first)
 			       "a generator of OpenSSL 1.1, which sysgenid cannot replace");
 }
 
-static int status(const char *path, const char *text, bool json)
+static int status(const char *path, const struct text *t, bool json)
 {
 	struct library found[LIBRARIES_MAX];
-	bool enabled = config_is_enabled(text), good = true;
+	bool enabled = config_state(t) != DISABLED, good = true;
 	int n = try_libraries(path, found, LIBRARIES_MAX);
 
 	if (n < 0)
@@ -256,32 +295,41 @@ static int usage(void)
 
 static int run(const char *command, const char *path, bool json)
 {
-	char *text = read_file(path);
+	struct text t;
 	int code;
 
-	if (!text)
+	if (!read_file(path, &t))
 		return complain_errno(path);
 	if (!strcmp(command, "enable"))
-		code = enable(path, text);
+		code = enable(path, &t);
 	else if (!strcmp(command, "disable"))
-		code = disable(path, text);
+		code = disable(path, &t);
 	else if (!strcmp(command, "status"))
-		code = status(path, text, json);
+		code = status(path, &t, json);
 	else if (!strcmp(command, "verify"))
-		code = verify(path, text);
+		code = verify(path, &t);
 	else
 		code = usage();
-	free(text);
+	free(t.bytes);
 	return code;
 }
 
-/* What is not there does not name us. */
+/* What is not there does not include us. */
 static int no_file(const char *command, const char *path)
 {
 	if (errno == ENOENT &&
 	    (!strcmp(command, "disable") || !strcmp(command, "verify")))
 		return DONE;
 	return complain_errno(path);
+}
+
+/* Who is told nothing must not take it for a success. */
+static int flush_output(int code)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return code;
+	complain("the output cannot be written: %s", strerror(errno));
+	return code ? code : FAILED;
 }
 
 int main(int argc, char **argv)
@@ -291,10 +339,14 @@ int main(int argc, char **argv)
 		{ "json", no_argument, NULL, 'j' },
 		{ NULL, 0, NULL, 0 },
 	};
+	static char name[] = "sysgenidctl: openssl";
 	char path[PATH_MAX], *named = NULL, *file;
 	bool json = false;
 	int c, code;
 
+	/* By which getopt complains. */
+	if (argc)
+		argv[0] = name;
 	while ((c = getopt_long(argc, argv, "c:j", options, NULL)) != -1) {
 		if (c == 'c')
 			named = optarg;
@@ -306,6 +358,8 @@ int main(int argc, char **argv)
 	if (optind + 1 != argc)
 		return usage();
 	file = named ? named : CONF_get1_default_config_file();
+	/* What others will have is not the caller's OPENSSL_MODULES or LD_LIBRARY_PATH. */
+	clearenv();
 	/* In place of the file, not of a link to it. */
 	if (!file || !realpath(file, path))
 		code = no_file(argv[optind], file ? file : "openssl.cnf");
@@ -313,5 +367,5 @@ int main(int argc, char **argv)
 		code = run(argv[optind], path, json);
 	if (!named)
 		OPENSSL_free(file);
-	return code;
+	return flush_output(code);
 }

@@ -13,14 +13,36 @@ enum {
 	NOT_PERMITTED = 4,
 };
 
-/* One line on stderr; FAILED. */
+/* The file that openssl.cnf includes. The build says where; by hand it may be left out. */
+#ifndef INCLUDED
+#define INCLUDED "/usr/share/sysgenid/openssl.cnf"
+#endif
+
+/* complain.c: one line on stderr; FAILED. */
 int complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* edit.c: the text of a configuration file with our block, or without. */
-bool config_is_enabled(const char *text);
-/* To be freed; NULL after a complaint. */
-char *config_with_block(const char *path, const char *text);
-char *config_without_block(const char *text);
+/* edit.c: the bytes of a configuration file, which may hold any. */
+struct text {
+	char *bytes;
+	size_t len;
+};
+
+enum state {
+	DISABLED,
+	ENABLED,
+	/* By the lines that an early version added to the end. */
+	ENABLED_EARLY,
+};
+
+enum state config_state(const struct text *t);
+/* Into @out, whose bytes are to be freed. False after a complaint. */
+bool config_enable(const struct text *in, struct text *out);
+bool config_disable(const struct text *in, struct text *out);
+
+/* check.c: a complaint with the line if not. */
+bool config_can_be_read(const char *path);
+/* Whether the file, as it is, has our generator drawn from; a complaint if not. */
+bool config_takes_effect(const char *path);
 
 /* libraries.c: each libcrypto of the system draws bytes. */
 struct library {

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
  * A stock CTR-DRBG that is seeded by the kernel, and again when the generation
- * has changed. It has no parent: a draw has to see the change itself, and the
- * stock way, to ask the parent once in a while, is thousands of draws late.
+ * has changed. The stock generator below has no parent: a draw has to see the
+ * change itself, and the stock way, to ask the parent once in a while, is
+ * thousands of draws late. What a program gives to the parent is added here.
  *
  * Bytes are handed out only if the generation is the one that they were drawn
  * in, also at the end; else they are drawn again.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include <openssl/core_dispatch.h>
 #include <openssl/core_names.h>
@@ -16,12 +18,16 @@
 #include <openssl/rand.h>
 
 #include "drbg.h"
+#include "parent.h"
 
 struct drbg {
 	struct provider *provider;
 	const struct stock *stock;
 	void *ctx;
 	CRYPTO_RWLOCK *lock;
+	struct parent parent;
+	/* How often a program has given this one something. */
+	unsigned int additions;
 	/* NULL where there is no device: nothing is promised, nothing checked. */
 	struct handle *handle;
 	uint32_t seen;
@@ -38,17 +44,35 @@ struct drbg {
  */
 #define MAX_REQUEST ((size_t)1 << 30)
 
+/* No lock, for the same reason as in handle.h. */
+static const struct stock *stock_of(struct provider *p)
+{
+	struct stock *there = __atomic_load_n(&p->stock, __ATOMIC_ACQUIRE);
+	struct stock *fresh;
+
+	if (there)
+		return there;
+	fresh = stock_new(p->libctx);
+	if (!fresh ||
+	    __atomic_compare_exchange_n(&p->stock, &there, fresh, false,
+					__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		return fresh;
+	stock_free(fresh);
+	return there;
+}
+
 static void *drbg_new(void *provctx, void *parent, const OSSL_DISPATCH *calls)
 {
 	struct drbg *d = calloc(1, sizeof(*d));
+	const struct drbg *ours = calls == drbg_functions ? parent : NULL;
 
-	(void)parent;
-	(void)calls;
 	if (!d)
 		return NULL;
+	parent_set(&d->parent, parent, calls, ours ? &ours->additions : NULL);
 	d->provider = provctx;
-	d->stock = &d->provider->stock;
-	d->ctx = d->stock->new (d->stock->provctx, NULL, NULL);
+	d->stock = stock_of(d->provider);
+	if (d->stock)
+		d->ctx = d->stock->new (d->stock->provctx, NULL, NULL);
 	if (!d->ctx) {
 		free(d);
 		return NULL;
@@ -63,7 +87,7 @@ static void drbg_free(void *vctx)
 	if (!d)
 		return;
 	d->stock->free(d->ctx);
-	handle_put(d->provider->handles, d->handle);
+	handle_put(d->handle);
 	CRYPTO_THREAD_lock_free(d->lock);
 	free(d);
 }
@@ -108,9 +132,55 @@ static bool has_become_stale(struct drbg *d)
 	return true;
 }
 
+/* @head and what the parent has to add: to be freed, with its length. NULL at a failure. */
+static unsigned char *with_addition(struct drbg *d, const unsigned char *head,
+				    size_t *len)
+{
+	size_t all = *len + PARENT_BYTES;
+	unsigned char *bytes = OPENSSL_malloc(all);
+
+	if (!bytes)
+		return NULL;
+	if (*len)
+		memcpy(bytes, head, *len);
+	if (!parent_draw(&d->parent, bytes + *len)) {
+		OPENSSL_clear_free(bytes, all);
+		return NULL;
+	}
+	*len = all;
+	return bytes;
+}
+
+static void note_addition(struct drbg *d)
+{
+	__atomic_fetch_add(&d->additions, 1, __ATOMIC_RELEASE);
+}
+
+/* Of the kernel, and of @adin. */
+static bool reseed(struct drbg *d, int prediction_resistance,
+		   const unsigned char *ent, size_t ent_len,
+		   const unsigned char *adin, size_t adin_len)
+{
+	unsigned char *more = NULL;
+	bool ok;
+
+	if (parent_has_moved(&d->parent)) {
+		more = with_addition(d, adin, &adin_len);
+		if (!more)
+			return false;
+		adin = more;
+	}
+	ok = learn(d) && d->stock->reseed(d->ctx, prediction_resistance, ent,
+					  ent_len, adin, adin_len);
+	if (ok && more)
+		note_addition(d);
+	OPENSSL_clear_free(more, adin_len);
+	return ok;
+}
+
 static bool renew(struct drbg *d)
 {
-	return learn(d) && d->stock->reseed(d->ctx, 0, NULL, 0, NULL, 0);
+	return reseed(d, 0, NULL, 0, NULL, 0);
 }
 
 /* By these OpenSSL found us; the stock generator would look for its cipher there. */
@@ -122,11 +192,14 @@ static bool is_about_us(const char *key)
 
 static int set_stock_params(struct drbg *d, const OSSL_PARAM params[])
 {
+	static char properties[] = STOCK_PROPERTIES;
 	OSSL_PARAM kept[16];
-	size_t n = 0;
+	size_t n = 1;
 
 	if (!params)
 		return 1;
+	kept[0] = OSSL_PARAM_construct_utf8_string(OSSL_DRBG_PARAM_PROPERTIES,
+						   properties, 0);
 	for (; params->key; params++) {
 		if (is_about_us(params->key))
 			continue;
@@ -135,7 +208,7 @@ static int set_stock_params(struct drbg *d, const OSSL_PARAM params[])
 		kept[n++] = *params;
 	}
 	kept[n] = OSSL_PARAM_construct_end();
-	return n == 0 || d->stock->set_params(d->ctx, kept);
+	return n == 1 || d->stock->set_params(d->ctx, kept);
 }
 
 static int drbg_instantiate(void *vctx, unsigned int strength,
@@ -144,10 +217,23 @@ static int drbg_instantiate(void *vctx, unsigned int strength,
 			    const OSSL_PARAM params[])
 {
 	struct drbg *d = vctx;
+	unsigned char *more = NULL;
+	bool ok;
 
-	return set_stock_params(d, params) && learn(d) &&
-	       d->stock->instantiate(d->ctx, strength, prediction_resistance,
-				     pstr, pstr_len, NULL);
+	if (!set_stock_params(d, params))
+		return 0;
+	/* What was added before there was a child is not lost either. */
+	if (parent_has_moved(&d->parent)) {
+		more = with_addition(d, pstr, &pstr_len);
+		if (!more)
+			return 0;
+		pstr = more;
+	}
+	ok = learn(d) &&
+	     d->stock->instantiate(d->ctx, strength, prediction_resistance,
+				   pstr, pstr_len, NULL);
+	OPENSSL_clear_free(more, pstr_len);
+	return ok;
 }
 
 static int drbg_uninstantiate(void *vctx)
@@ -185,7 +271,7 @@ static int drbg_generate(void *vctx, unsigned char *out, size_t outlen,
 	struct drbg *d = vctx;
 
 	for (;;) {
-		if (is_stale(d) && !renew(d))
+		if ((is_stale(d) || parent_has_moved(&d->parent)) && !renew(d))
 			return 0;
 		if (!stock_generate(d, out, outlen, strength,
 				    prediction_resistance || d->blind, adin,
@@ -205,8 +291,10 @@ static int drbg_reseed(void *vctx, int prediction_resistance,
 {
 	struct drbg *d = vctx;
 
-	return learn(d) && d->stock->reseed(d->ctx, prediction_resistance, ent,
-					    ent_len, adin, adin_len);
+	if (!reseed(d, prediction_resistance, ent, ent_len, adin, adin_len))
+		return 0;
+	note_addition(d);
+	return 1;
 }
 
 /* For a generator that has this one for its parent. */
@@ -244,6 +332,8 @@ static int drbg_enable_locking(void *vctx)
 {
 	struct drbg *d = vctx;
 
+	if (!parent_enable_locking(&d->parent))
+		return 0;
 	if (!d->lock)
 		d->lock = CRYPTO_THREAD_lock_new();
 	return d->lock != NULL;
@@ -266,18 +356,18 @@ static void drbg_unlock(void *vctx)
 
 static const OSSL_PARAM *drbg_gettable(void *vctx, void *provctx)
 {
-	struct provider *p = provctx;
+	const struct stock *s = stock_of(provctx);
 
 	(void)vctx;
-	return p->stock.gettable(NULL, p->stock.provctx);
+	return s ? s->gettable(NULL, s->provctx) : NULL;
 }
 
 static const OSSL_PARAM *drbg_settable(void *vctx, void *provctx)
 {
-	struct provider *p = provctx;
+	const struct stock *s = stock_of(provctx);
 
 	(void)vctx;
-	return p->stock.settable(NULL, p->stock.provctx);
+	return s ? s->settable(NULL, s->provctx) : NULL;
 }
 
 static bool is_ready(struct drbg *d)
@@ -303,7 +393,8 @@ static int drbg_get_params(void *vctx, OSSL_PARAM params[])
 		return OSSL_PARAM_set_size_t(max, MAX_REQUEST);
 	/* By this a child of ours finds that it has to reseed. */
 	if (OSSL_PARAM_locate(params, OSSL_DRBG_PARAM_RESEED_COUNTER) &&
-	    is_ready(d) && has_become_stale(d) && !renew(d))
+	    is_ready(d) &&
+	    (has_become_stale(d) || parent_has_moved(&d->parent)) && !renew(d))
 		return 0;
 	return d->stock->get_params(d->ctx, params) &&
 	       (!max || OSSL_PARAM_set_size_t(max, MAX_REQUEST));

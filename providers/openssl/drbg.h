@@ -12,11 +12,10 @@
 #define DRBG_NAME "SYSGENID-DRBG"
 
 struct provider {
-	const OSSL_CORE_HANDLE *core;
-	/* Our own, so that the stock generator is not looked for in ours. */
+	/* The program's; NULL if it is of another libcrypto than ours. */
 	OSSL_LIB_CTX *libctx;
-	OSSL_PROVIDER *stock_provider;
-	struct stock stock;
+	/* From the first generator on: most programs never draw. */
+	struct stock *stock;
 	struct handles *handles;
 };
 

@@ -1,219 +1,118 @@
 // SPDX-License-Identifier: MIT
 /*
- * What is added to openssl.cnf, at its end, between two lines by which it is
- * found again. OpenSSL reads a section that comes twice as one, so nothing that
- * is there has to be touched.
+ * The one line that is added to openssl.cnf, at its head. OpenSSL reads a section
+ * that comes twice as one, and takes the later of two equal keys. So what the
+ * administrator says wins, and stays as it is. OpenSSL ignores an included file
+ * that is missing.
  */
 #define _GNU_SOURCE
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-
-#include <openssl/conf.h>
-#include <openssl/crypto.h>
-#include <openssl/err.h>
 
 #include "config.h"
-#include "drbg.h"
 
-#define BEGIN \
+#define LINE ".include " INCLUDED "\n"
+
+/* What early versions added to the end of the file. */
+#define EARLY_BEGIN \
 	"# sysgenid: begin. \"sysgenidctl openssl disable\" takes this out.\n"
-#define END "\n# sysgenid: end"
+#define EARLY_END "\n# sysgenid: end"
 /* Where the file's last line had none. */
-#define NEWLINE ", and the newline before the begin was not there"
+#define EARLY_NEWLINE ", and the newline before the begin was not there"
 
-/* The build says; by hand it may be left out. */
-#ifndef MODULES
-#define MODULES ""
-#endif
-
-static const char *find_block(const char *text)
+/* Where this line begins, or NULL. */
+static const char *find_line(const struct text *t, const char *line)
 {
-	const char *begin = strstr(text, BEGIN);
+	const char *end = t->bytes + t->len, *at = t->bytes;
+	size_t len = strlen(line);
 
-	while (begin && begin != text && begin[-1] != '\n')
-		begin = strstr(begin + 1, BEGIN);
-	return begin;
-}
-
-bool config_is_enabled(const char *text)
-{
-	return find_block(text);
-}
-
-char *config_without_block(const char *text)
-{
-	const char *begin = find_block(text);
-	const char *end = begin ? strstr(begin, END) : NULL;
-	char *result;
-
-	if (end) {
-		end += strlen(END);
-		if (!strncmp(end, NEWLINE, strlen(NEWLINE)) && begin > text) {
-			end += strlen(NEWLINE);
-			begin--;
-		}
-	}
-	if (!end || *end != '\n') {
-		complain(
-			"the lines that sysgenid added are not whole any more; take them out by hand, they begin with: %.16s",
-			BEGIN);
-		return NULL;
-	}
-	if (asprintf(&result, "%.*s%s", (int)(begin - text), text, end + 1) < 0)
-		return NULL;
-	return result;
-}
-
-static const char *get(const CONF *conf, const char *section, const char *key)
-{
-	const char *value;
-
-	ERR_set_mark();
-	value = section ? NCONF_get_string(conf, section, key) : NULL;
-	ERR_pop_to_mark();
-	return value;
-}
-
-/* A key that is missing is looked for in the default section by OpenSSL. */
-static const char *get_here(const CONF *conf, const char *section,
-			    const char *key)
-{
-	STACK_OF(CONF_VALUE) *values =
-		section ? NCONF_get_section(conf, section) : NULL;
-
-	for (int i = 0; i < sk_CONF_VALUE_num(values); i++) {
-		const CONF_VALUE *v = sk_CONF_VALUE_value(values, i);
-
-		if (!strcmp(v->name, key))
-			return v->value;
+	while ((at = memmem(at, (size_t)(end - at), line, len))) {
+		if (at == t->bytes || at[-1] == '\n')
+			return at;
+		at++;
 	}
 	return NULL;
 }
 
-static bool is_yes(const char *value)
+enum state config_state(const struct text *t)
 {
-	return !strcmp(value, "1") || !strcasecmp(value, "yes") ||
-	       !strcasecmp(value, "true") || !strcasecmp(value, "on");
+	if (find_line(t, EARLY_BEGIN))
+		return ENABLED_EARLY;
+	return find_line(t, LINE) ? ENABLED : DISABLED;
 }
 
-struct block {
-	FILE *out;
-	bool ok;
-};
-
-static void key(struct block *b, const char *section, const char *name,
-		const char *value)
+static bool begins_with(const char *at, const char *end, const char *what)
 {
-	if (fprintf(b->out, "[ %s ]\n%s = %s\n", section, name, value) < 0)
-		b->ok = false;
+	size_t len = strlen(what);
+
+	return (size_t)(end - at) >= len && !memcmp(at, what, len);
 }
 
-/* The section that this key names, which is added where there is none. */
-static const char *section_of(struct block *b, const CONF *conf,
-			      const char *section, const char *name,
-			      const char *ours)
+/* What is left without the bytes from @from to @to. */
+static bool without(const struct text *in, const char *from, const char *to,
+		    struct text *out)
 {
-	const char *there = get_here(conf, section, name);
+	size_t head = (size_t)(from - in->bytes);
+	size_t tail = in->len - (size_t)(to - in->bytes);
 
-	if (there)
-		return there;
-	key(b, section, name, ours);
-	return ours;
-}
-
-static const char *modules_folder(void)
-{
-	const char *folder = OPENSSL_info(OPENSSL_INFO_MODULES_DIR);
-
-	return folder ? folder : "";
-}
-
-static bool add_providers(struct block *b, const CONF *conf, const char *init)
-{
-	const char *providers, *stock, *activate;
-
-	providers =
-		section_of(b, conf, init, "providers", "sysgenid_providers");
-	if (get_here(conf, providers, "fips")) {
-		complain(
-			"the configuration has the fips provider, whose generator cannot be replaced; see sysgenid-openssl-provider(7)");
-		return false;
-	}
-	/* As soon as one is named, the stock one does not come by itself. */
-	stock = section_of(b, conf, providers, "default", "sysgenid_default");
-	activate = get_here(conf, stock, "activate");
-	if (activate && !is_yes(activate)) {
-		complain(
-			"[ %s ] says \"activate = %s\", but sysgenid's generator is made of the default provider's",
-			stock, activate);
-		return false;
-	}
-	if (!activate)
-		key(b, stock, "activate", "1");
-	key(b, providers, "sysgenid", "sysgenid_provider");
-	/* From where OpenSSL does not look by itself, it has to be told. */
-	if (*MODULES && strcmp(MODULES, modules_folder()))
-		key(b, "sysgenid_provider", "module", MODULES "/sysgenid.so");
-	key(b, "sysgenid_provider", "activate", "1");
+	out->len = head + tail;
+	out->bytes = malloc(out->len + 1);
+	if (!out->bytes)
+		return complain("out of memory"), false;
+	memcpy(out->bytes, in->bytes, head);
+	memcpy(out->bytes + head, to, tail);
 	return true;
 }
 
-static bool add_random(struct block *b, const CONF *conf, const char *init)
+static bool without_early_lines(const struct text *in, struct text *out)
 {
-	const char *random =
-		section_of(b, conf, init, "random", "sysgenid_random");
-	const char *there = get_here(conf, random, "random");
+	const char *from = find_line(in, EARLY_BEGIN);
+	const char *last = in->bytes + in->len;
+	const char *to = memmem(from, (size_t)(last - from), EARLY_END,
+				strlen(EARLY_END));
 
-	if (there) {
-		complain("[ %s ] says \"random = %s\" already", random, there);
+	if (to) {
+		to += strlen(EARLY_END);
+		if (begins_with(to, last, EARLY_NEWLINE) && from > in->bytes) {
+			to += strlen(EARLY_NEWLINE);
+			from--;
+		}
+	}
+	if (!to || to == last || *to != '\n') {
+		complain(
+			"the lines that sysgenid added are not whole any more; take them out by hand, they begin with: %.16s",
+			EARLY_BEGIN);
 		return false;
 	}
-	key(b, random, "random", DRBG_NAME);
-	return true;
+	return without(in, from, to + 1, out);
 }
 
-static bool write_block(struct block *b, const CONF *conf)
+bool config_disable(const struct text *in, struct text *out)
 {
-	const char *init = get(conf, "default", "openssl_conf");
+	const char *line = find_line(in, LINE);
 
-	if (!init) {
-		init = "sysgenid_init";
-		key(b, "default", "openssl_conf", init);
-	}
-	return add_providers(b, conf, init) && add_random(b, conf, init);
+	if (config_state(in) == ENABLED_EARLY)
+		return without_early_lines(in, out);
+	return without(in, line, line + strlen(LINE), out);
 }
 
-char *config_with_block(const char *path, const char *text)
+bool config_enable(const struct text *in, struct text *out)
 {
-	CONF *conf = NCONF_new(NULL);
-	struct block b = { .ok = false };
-	char *result = NULL;
-	size_t size;
-	long line = 0;
-	bool cut;
+	struct text rest = { NULL, 0 };
 
-	if (!conf)
-		return NULL;
-	if (NCONF_load(conf, path, &line) <= 0) {
-		complain("%s: OpenSSL cannot read line %ld", path, line);
-		goto out;
+	if (config_state(in) == ENABLED_EARLY) {
+		if (!config_disable(in, &rest))
+			return false;
+		in = &rest;
 	}
-	b.out = open_memstream(&result, &size);
-	if (!b.out)
-		goto out;
-	cut = *text && text[strlen(text) - 1] != '\n';
-	b.ok = fprintf(b.out, "%s%s" BEGIN, text, cut ? "\n" : "") >= 0;
-	if (!write_block(&b, conf) ||
-	    fprintf(b.out, "%s%s\n", &END[1], cut ? NEWLINE : "") < 0)
-		b.ok = false;
-	if (fclose(b.out) || !b.ok) {
-		free(result);
-		result = NULL;
+	out->len = strlen(LINE) + in->len;
+	out->bytes = malloc(out->len + 1);
+	if (out->bytes) {
+		memcpy(out->bytes, LINE, strlen(LINE));
+		memcpy(out->bytes + strlen(LINE), in->bytes, in->len);
+	} else {
+		complain("out of memory");
 	}
-out:
-	NCONF_free(conf);
-	return result;
+	free(rest.bytes);
+	return out->bytes;
 }

@@ -27,6 +27,9 @@
 /* Looks at the libraries themselves: in the middle of an installation the cache is of before. */
 #define LIST_LIBRARIES "LC_ALL=C /sbin/ldconfig -v -N -X 2>/dev/null"
 
+/* Who waits for ever is not to have the administrator wait, too. */
+#define TRY_SECONDS 60
+
 struct machine {
 	unsigned char class;
 	Elf64_Half machine;
@@ -82,10 +85,8 @@ static int first_line_of(char *const argv[], const char *config, char *line,
 		return -1;
 	pid = fork();
 	if (pid == 0) {
-		if (config)
-			setenv("OPENSSL_CONF", config, 1);
-		else
-			unsetenv("OPENSSL_CONF");
+		alarm(TRY_SECONDS);
+		setenv("OPENSSL_CONF", config, 1);
 		dup2(ends[1], STDOUT_FILENO);
 		dup2(ends[1], STDERR_FILENO);
 		execv(argv[0], argv);
@@ -106,7 +107,9 @@ static int first_line_of(char *const argv[], const char *config, char *line,
 	if (pid > 0 && WIFEXITED(status))
 		return WEXITSTATUS(status);
 	if (!line[0])
-		snprintf(line, size, "%s crashes with it", argv[0]);
+		snprintf(line, size,
+			 "%s crashes with it, or has not drawn after %d s",
+			 argv[0], TRY_SECONDS);
 	return -1;
 }
 

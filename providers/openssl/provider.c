@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* The OpenSSL provider: one random generator, that of drbg.c. */
+#define _GNU_SOURCE
+#include <link.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 #include <openssl/core_dispatch.h>
@@ -59,8 +63,7 @@ static void teardown(void *provctx)
 {
 	struct provider *p = provctx;
 
-	OSSL_PROVIDER_unload(p->stock_provider);
-	OSSL_LIB_CTX_free(p->libctx);
+	stock_free(p->stock);
 	handles_free(p->handles);
 	free(p);
 }
@@ -75,21 +78,73 @@ static const OSSL_DISPATCH functions[] = {
 
 __attribute__((visibility("default"))) OSSL_provider_init_fn OSSL_provider_init;
 
+struct addresses {
+	uintptr_t theirs, ours;
+	bool together;
+};
+
+static bool is_in(const struct dl_phdr_info *object, uintptr_t address)
+{
+	for (int i = 0; i < object->dlpi_phnum; i++) {
+		const ElfW(Phdr) *p = &object->dlpi_phdr[i];
+		uintptr_t start = object->dlpi_addr + p->p_vaddr;
+
+		if (p->p_type == PT_LOAD && address >= start &&
+		    address - start < p->p_memsz)
+			return true;
+	}
+	return false;
+}
+
+static int look_in(struct dl_phdr_info *object, size_t size, void *data)
+{
+	struct addresses *a = data;
+
+	(void)size;
+	if (!is_in(object, a->ours))
+		return 0;
+	a->together = is_in(object, a->theirs);
+	return 1;
+}
+
+/*
+ * A program may have a libcrypto of its own, whose structures may be others than
+ * those of the one that we are linked to. Not by dladdr(3), which looks through
+ * all symbols.
+ */
+static bool is_our_libcrypto(void (*function)(void))
+{
+	struct addresses a = {
+		.theirs = (uintptr_t)function,
+		.ours = (uintptr_t)OSSL_LIB_CTX_new,
+	};
+
+	dl_iterate_phdr(look_in, &a);
+	return a.together;
+}
+
+static OSSL_LIB_CTX *programs_libctx(const OSSL_CORE_HANDLE *core,
+				     const OSSL_DISPATCH *in)
+{
+	for (; in->function_id; in++) {
+		if (in->function_id == OSSL_FUNC_CORE_GET_LIBCTX &&
+		    is_our_libcrypto(in->function))
+			return (OSSL_LIB_CTX *)OSSL_FUNC_core_get_libctx(in)(
+				core);
+	}
+	return NULL;
+}
+
 int OSSL_provider_init(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in,
 		       const OSSL_DISPATCH **out, void **provctx)
 {
 	struct provider *p = calloc(1, sizeof(*p));
 
-	(void)in;
 	if (!p)
 		return 0;
-	p->core = core;
+	p->libctx = programs_libctx(core, in);
 	p->handles = handles_new();
-	p->libctx = OSSL_LIB_CTX_new();
-	if (p->libctx)
-		p->stock_provider = OSSL_PROVIDER_load(p->libctx, "default");
-	if (!p->handles || !p->stock_provider ||
-	    !stock_find(&p->stock, p->stock_provider)) {
+	if (!p->handles) {
 		teardown(p);
 		return 0;
 	}

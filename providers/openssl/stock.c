@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: MIT
-/* Where the functions of the stock CTR-DRBG are. */
+/* Where the functions of the stock CTR-DRBG are, and that they stay there. */
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include <openssl/core.h>
+#include <openssl/err.h>
+#include <openssl/provider.h>
 
 #include "stock.h"
 
@@ -34,11 +39,11 @@ static const OSSL_DISPATCH *find_algorithm(OSSL_PROVIDER *provider)
 	return NULL;
 }
 
-bool stock_find(struct stock *s, OSSL_PROVIDER *provider)
+/* False if a function is missing. */
+static bool find_functions(struct stock *s, OSSL_PROVIDER *provider)
 {
 	const OSSL_DISPATCH *f = find_algorithm(provider);
 
-	memset(s, 0, sizeof(*s));
 	s->provctx = OSSL_PROVIDER_get0_provider_ctx(provider);
 	for (; f && f->function_id; f++) {
 		switch (f->function_id) {
@@ -81,4 +86,44 @@ bool stock_find(struct stock *s, OSSL_PROVIDER *provider)
 	return s->new && s->free && s->instantiate && s->uninstantiate &&
 	       s->generate && s->reseed && s->gettable && s->get_params &&
 	       s->settable && s->set_params && s->verify_zeroization;
+}
+
+static bool borrow(struct stock *s, OSSL_LIB_CTX *libctx)
+{
+	if (!libctx)
+		return false;
+	ERR_set_mark();
+	s->borrowed = EVP_RAND_fetch(libctx, NAME, STOCK_PROPERTIES);
+	ERR_pop_to_mark();
+	return s->borrowed &&
+	       find_functions(s, (OSSL_PROVIDER *)(uintptr_t)
+					 EVP_RAND_get0_provider(s->borrowed));
+}
+
+static bool load(struct stock *s)
+{
+	s->own_libctx = OSSL_LIB_CTX_new();
+	if (s->own_libctx)
+		s->own_provider = OSSL_PROVIDER_load(s->own_libctx, "default");
+	return s->own_provider && find_functions(s, s->own_provider);
+}
+
+struct stock *stock_new(OSSL_LIB_CTX *libctx)
+{
+	struct stock *s = calloc(1, sizeof(*s));
+
+	if (!s || borrow(s, libctx) || load(s))
+		return s;
+	stock_free(s);
+	return NULL;
+}
+
+void stock_free(struct stock *s)
+{
+	if (!s)
+		return;
+	EVP_RAND_free(s->borrowed);
+	OSSL_PROVIDER_unload(s->own_provider);
+	OSSL_LIB_CTX_free(s->own_libctx);
+	free(s);
 }

@@ -2,9 +2,8 @@
 #ifndef STOCK_H
 #define STOCK_H
 
-#include <stdbool.h>
-
 #include <openssl/core_dispatch.h>
+#include <openssl/evp.h>
 #include <openssl/provider.h>
 
 /*
@@ -12,6 +11,10 @@
  * which would ask it for its limits before each draw.
  */
 struct stock {
+	/* The program's default provider lives as long as this; or else it is one of our own. */
+	EVP_RAND *borrowed;
+	OSSL_LIB_CTX *own_libctx;
+	OSSL_PROVIDER *own_provider;
 	void *provctx;
 	OSSL_FUNC_rand_newctx_fn *new;
 	OSSL_FUNC_rand_freectx_fn *free;
@@ -26,7 +29,16 @@ struct stock {
 	OSSL_FUNC_rand_verify_zeroization_fn *verify_zeroization;
 };
 
-/* False if the provider has no CTR-DRBG, or one that lacks a function. */
-bool stock_find(struct stock *s, OSSL_PROVIDER *provider);
+/*
+ * That of @libctx if it has one. A library context of our own would name all
+ * algorithms anew, which is a fifth of what a short program does. Callers pass
+ * NULL for the context of another libcrypto than ours. The result is NULL if
+ * there is no CTR-DRBG, or if one of its functions is missing.
+ */
+struct stock *stock_new(OSSL_LIB_CTX *libctx);
+void stock_free(struct stock *s);
+
+/* For its cipher, whatever default properties the program has set. */
+#define STOCK_PROPERTIES "provider=default,-fips"
 
 #endif /* STOCK_H */
