@@ -12,7 +12,8 @@ static const char *const source_names[] = {
 	[SYSGENID_SOURCE_SOFTWARE] = "software",
 };
 
-static const char *const feature_names[] = { "calls", "truthful", "exact" };
+static const char *const feature_names[] = { "calls", "truthful", "exact",
+					     "gate" };
 
 /* Bit 0 of the sources is "none". */
 static uint64_t named_sources(const struct sysgenid_info *info)
@@ -25,8 +26,21 @@ static const char *boolean(bool b)
 	return b ? "true" : "false";
 }
 
+/* @text: two digits a byte, and the end. */
+static const char *instance(const struct sysgenid_info *info, char *text)
+{
+	if (!(info->flags & SYSGENID_GET_INSTANCE))
+		return NULL;
+	for (int i = 0; i < SYSGENID_INSTANCE_SIZE; i++)
+		sprintf(text + 2 * i, "%02x", info->instance_id[i]);
+	return text;
+}
+
 static void print_json(const struct sysgenid_info *info)
 {
+	char text[2 * SYSGENID_INSTANCE_SIZE + 1];
+	const char *id = instance(info, text);
+
 	printf("{\"generation\": %" PRIu32 ", \"source\": ", info->generation);
 	print_json_string(source_name(info->source));
 	printf(", \"time_ns\": %" PRIu64 ", \"sources\": ", info->time);
@@ -42,12 +56,19 @@ static void print_json(const struct sysgenid_info *info)
 	printf(", \"soft\": %s", boolean(info->handle & SYSGENID_HANDLE_SOFT));
 	printf(", \"reseed_failed\": %s",
 	       boolean(info->flags & SYSGENID_GET_RESEED_FAILED));
+	printf(", \"reseed_pending\": %s",
+	       boolean(info->flags & SYSGENID_GET_RESEED_PENDING));
+	printf(", \"instance_id\": %s%s%s", id ? "\"" : "", id ? id : "null",
+	       id ? "\"" : "");
 	printf(", \"watchers\": %" PRIu32 ", \"outdated\": %" PRIu32 "}\n",
 	       info->watchers, info->outdated);
 }
 
 static void print_text(const struct sysgenid_info *info)
 {
+	char text[2 * SYSGENID_INSTANCE_SIZE + 1];
+	const char *id = instance(info, text);
+
 	printf("generation  %" PRIu32 "\n", info->generation);
 	if (info->handle & SYSGENID_HANDLE_OLD_DRIVER) {
 		puts("driver      an older one, which tells no more");
@@ -68,10 +89,14 @@ static void print_text(const struct sysgenid_info *info)
 		puts("publisher   a program that keeps a page file; it promises less than the module");
 		return;
 	}
+	printf("instance    %s\n",
+	       id ? id : "none: nothing is known to differ in siblings");
 	printf("watchers    %" PRIu32 ", of them outdated %" PRIu32 "\n",
 	       info->watchers, info->outdated);
 	if (info->flags & SYSGENID_GET_RESEED_FAILED)
 		puts("reseed      FAILED: the kernel's random bytes may be those of another clone");
+	else if (info->flags & SYSGENID_GET_RESEED_PENDING)
+		puts("reseed      pending: one of the kernel's own may still undo it, and it will be repeated");
 }
 
 int cmd_get(int argc, char **argv)

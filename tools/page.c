@@ -181,6 +181,38 @@ int page_create(struct page_file *f, const char *folder)
 	return r;
 }
 
+int page_attach(struct page_file *f, const char *folder)
+{
+	struct stat st;
+	int r = 0;
+
+	*f = (struct page_file){ .folder = -1, .lock = -1, .fd = -1 };
+	f->folder =
+		open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (f->folder < 0)
+		return -errno;
+	f->fd = openat(f->folder, SYSGENID_SOFT_PAGE,
+		       O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	if (f->fd < 0 || fstat(f->fd, &st))
+		r = -errno;
+	else if (st.st_size < (off_t)sizeof(*f->page))
+		r = -ENODEV;
+	else if (!is_kept(f->fd))
+		r = -EOWNERDEAD;
+	if (!r) {
+		f->page = map(f->fd);
+		r = f->page ? 0 : -errno;
+	}
+	if (r)
+		give_back(f);
+	return r;
+}
+
+void page_detach(struct page_file *f)
+{
+	give_back(f);
+}
+
 /* 8 bytes at once may need a lock here. */
 static void store_halves(void *to, uint64_t value)
 {
@@ -203,7 +235,7 @@ static uint64_t now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
-/* In the order of the module: see store() in module/generation.c. */
+/* In the order of the module: see generation_store() in module/generation.c. */
 uint32_t page_publish(const struct page_file *f)
 {
 	struct sysgenid_page *page = f->page;
@@ -214,9 +246,9 @@ uint32_t page_publish(const struct page_file *f)
 	store(&page->seq, page->seq + 1);
 	store(&page->source, SYSGENID_SOURCE_SOFTWARE);
 	store_halves(&page->time, time);
-	store(&page->seq, page->seq + 1);
 	/* Pairs with the load-acquires of sysgenid_changed(). */
 	store(&page->generation, generation);
+	store(&page->seq, page->seq + 1);
 	return generation;
 }
 

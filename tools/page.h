@@ -23,6 +23,9 @@ struct page_file {
  */
 int page_create(struct page_file *f, const char *folder);
 uint32_t page_publish(const struct page_file *f);
+/* The page file of a publisher that lives, for who may write to it too. */
+int page_attach(struct page_file *f, const char *folder);
+void page_detach(struct page_file *f);
 /* Takes it away so that who still has it mapped finds out. */
 void page_remove(struct page_file *f);
 

@@ -80,7 +80,9 @@ static int serve(struct task *p, const sigset_t *mask)
 		ssize_t len;
 
 		if (n == 0) {
-			publisher_settle(&p->publisher);
+			if (publisher_settle(&p->publisher))
+				fprintf(stderr,
+					"sysgenidctl: publish: the kernel's random generator could not be reseeded a second time: clones may draw equal random bytes\n");
 			p->unsettled = false;
 		}
 		if (n <= 0)
@@ -150,7 +152,7 @@ int cmd_publish(int argc, char **argv)
 		return complain(r, SYSGENID_SOFT_FOLDER);
 	if (r)
 		return refuse(r == -EACCES ? NOT_PERMITTED : FAILED, why);
-	print(&p, p.publisher.file.page->generation, false);
+	print(&p, p.publisher.file.page->generation, p.publisher.external);
 	r = serve(&p, &mask);
 	publisher_close(&p.publisher);
 	return r;

@@ -35,7 +35,8 @@ int publisher_open(struct publisher *p, const char **why)
 {
 	int r;
 
-	*p = (struct publisher){ .rng = rng_open() };
+	*p = (struct publisher){ .rng = rng_open(),
+				 .external = rng_external() };
 	r = p->rng < 0 ? p->rng : rng_reseed(p->rng);
 	if (r) {
 		*why = r == -EPERM ?
@@ -69,9 +70,12 @@ uint32_t publisher_publish(struct publisher *p, const char **doubt,
 {
 	int r = rng_reseed(p->rng);
 
-	*failed = p->error || r;
+	*failed = p->error || r || p->external;
 	*doubt = NULL;
-	if (*failed)
+	if (p->external)
+		*doubt =
+			"programs get random bytes from a generator that cannot be reseeded (FIPS mode): clones may draw equal ones";
+	else if (*failed)
 		*doubt =
 			"the kernel's random generator could not be reseeded: clones may draw equal random bytes";
 	else if (!p->mixed)
@@ -86,9 +90,9 @@ uint32_t publisher_publish(struct publisher *p, const char **doubt,
  * A periodic reseed of the kernel that was under way in the snapshot ends after
  * the forced one and undoes it; so once more when it must be over.
  */
-void publisher_settle(const struct publisher *p)
+int publisher_settle(const struct publisher *p)
 {
-	rng_reseed(p->rng);
+	return rng_reseed(p->rng);
 }
 
 void publisher_close(struct publisher *p)

@@ -8,10 +8,14 @@
 
 #include "page.h"
 
-/* @mixed, @error: about the generation to come. */
+/*
+ * @external: see rng_external().
+ * @mixed, @error: about the generation to come.
+ */
 struct publisher {
 	struct page_file file;
 	int rng;
+	bool external;
 	bool mixed;
 	int error;
 };
@@ -29,8 +33,8 @@ void publisher_mix(struct publisher *p, const void *bytes, size_t len);
  */
 uint32_t publisher_publish(struct publisher *p, const char **doubt,
 			   bool *failed);
-/* To be called a second after that. */
-void publisher_settle(const struct publisher *p);
+/* To be called a second after that. 0, or -errno: clones may draw equal bytes. */
+int publisher_settle(const struct publisher *p);
 /* Whoever has the page mapped finds out. */
 void publisher_close(struct publisher *p);
 

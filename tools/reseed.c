@@ -55,6 +55,11 @@ int cmd_reseed(int argc, char **argv)
 	r = reseed(&e);
 	if (r)
 		return complain(r, "/dev/urandom");
+	if (rng_external()) {
+		fputs("sysgenidctl: reseed: programs get random bytes from a generator that cannot be reseeded (FIPS mode): boot without fips=1, or never clone this machine\n",
+		      stderr);
+		return FAILED;
+	}
 	if (json)
 		puts("{\"reseeded\": true}");
 	return flush_output();

@@ -24,7 +24,7 @@ static const struct command {
 
 static const char help[] =
 	"sysgenidctl: the system generation, which grows when this virtual machine\n"
-	"wakes as a clone of itself.\n"
+	"resumes as a clone of itself.\n"
 	"\n"
 	"  sysgenidctl get [--verbose] [--soft]    print the generation\n"
 	"  sysgenidctl watch [--seen N] [--count N] [--exec COMMAND] [--soft]\n"
@@ -33,9 +33,9 @@ static const char help[] =
 	"                                          sleep until there is a new generation\n"
 	"  sysgenidctl trigger [--expected N] [--entropy FILE]\n"
 	"                                          make a new generation\n"
-	"  sysgenidctl reseed --entropy FILE       stir bytes into the kernel's random generator\n"
+	"  sysgenidctl reseed --entropy FILE       mix bytes into the kernel's random generator\n"
 	"  sysgenidctl watchers [--outdated]       list the programs that are waited for\n"
-	"  sysgenidctl doctor [UNIT...]            find out what is wrong, and what mends it\n"
+	"  sysgenidctl doctor [UNIT...]            find out what is wrong, and what fixes it\n"
 	"  sysgenidctl publish                     keep a page file, where no module can be loaded\n"
 	"  sysgenidctl openssl enable|disable|status|verify [--config FILE]\n"
 	"                                          have OpenSSL draw again at a new generation\n"
@@ -45,7 +45,7 @@ static const char help[] =
 	"  sysgenidctl --help | --version\n"
 	"\n"
 	"Each command takes --json too. Exit codes: 0 done, 1 failed, 2 wrong usage,\n"
-	"3 no device, 4 not permitted, 5 time is up. More: man sysgenidctl\n";
+	"3 no device, 4 not permitted, 5 time is up, 6 not all could be looked at. More: man sysgenidctl\n";
 
 int main(int argc, char **argv)
 {

@@ -20,6 +20,7 @@ enum {
 	NO_DEVICE = 3,
 	NOT_PERMITTED = 4,
 	TIMED_OUT = 5,
+	INCOMPLETE = 6,
 };
 
 int cmd_get(int argc, char **argv);

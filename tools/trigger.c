@@ -29,6 +29,19 @@ static int trigger(struct sysgenid *g, const struct entropy *e,
 	return r;
 }
 
+/* A living publisher, and no device that could be triggered. */
+static bool publisher_runs_alone(void)
+{
+	struct sysgenid *g;
+	bool alone;
+
+	if (sysgenid_open(&g, SYSGENID_OPEN_SOFT))
+		return false;
+	alone = sysgenid_get_fd(g) == -EOPNOTSUPP;
+	sysgenid_close(g);
+	return alone;
+}
+
 int cmd_trigger(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -60,11 +73,21 @@ int cmd_trigger(int argc, char **argv)
 	}
 	if (!no_operands(argc, argv))
 		return USAGE;
-	if (overseer_publishes())
-		return have_expected ?
-			       complain_usage(
-				       "trigger: --expected takes " SYSGENID_DEVICE) :
-			       trigger_overseer(&e, json);
+	if (overseer_publishes()) {
+		if (have_expected)
+			return complain_usage(
+				"trigger: --expected takes " SYSGENID_DEVICE);
+		if (!e.len)
+			return complain_usage(
+				"trigger: without " SYSGENID_DEVICE
+				" --entropy FILE is needed: bytes that differ in each clone");
+		return trigger_overseer(&e, json);
+	}
+	if (publisher_runs_alone()) {
+		fprintf(stderr,
+			"sysgenidctl: trigger: the generations here come from \"sysgenidctl publish\": write a line of bytes that differ in each clone to its standard input\n");
+		return NO_DEVICE;
+	}
 	r = open_device(&g, false);
 	if (r)
 		return r;
