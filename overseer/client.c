@@ -9,21 +9,20 @@
 #include <json-c/json.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-/* Exit codes, those of sysgenidctl(8). */
-enum {
-	DONE = 0,
-	FAILED = 1,
-	USAGE = 2,
-	NOT_PERMITTED = 4,
-};
+#include "protocol.h"
 
 #ifndef OVERSEER_SOCKET
-#define OVERSEER_SOCKET "/run/sysgenid/overseer.sock"
+#define OVERSEER_SOCKET PROTOCOL_SOCKET
+#endif
+
+#ifndef SYSTEMD_RUNS
+#define SYSTEMD_RUNS "/run/systemd/system"
 #endif
 
 static int dial(void)
@@ -43,27 +42,36 @@ static int dial(void)
 	return fd;
 }
 
+/* As sd_booted(3). */
+static bool with_systemd(void)
+{
+	return !access(SYSTEMD_RUNS, F_OK);
+}
+
 static int complain_dial(int error)
 {
 	if (error == -EACCES) {
 		fputs("sysgenidctl: not permitted; try it as root\n", stderr);
-		return NOT_PERMITTED;
+		return PROTOCOL_NOT_PERMITTED;
 	}
 	if (error != -ENOENT && error != -ECONNREFUSED) {
 		fprintf(stderr, "sysgenidctl: " OVERSEER_SOCKET ": %s\n",
 			strerror(-error));
-		return FAILED;
+		return PROTOCOL_FAILED;
 	}
-	fputs("sysgenidctl: the overseer does not run; \"systemctl status sysgenid-overseer\" says why\n",
-	      stderr);
-	return FAILED;
+	fprintf(stderr, "sysgenidctl: the overseer does not run; %s\n",
+		with_systemd() ?
+			"\"systemctl status sysgenid-overseer\" says why" :
+			"start sysgenid-overseer, and read what it wrote to its standard error");
+	return PROTOCOL_FAILED;
 }
 
 /* The answer, to be put; NULL if there is none. */
 static struct json_object *ask(int fd, struct json_object *request)
 {
-	char line[4096];
 	struct json_object *answer = NULL;
+	char *line = NULL;
+	size_t size = 0;
 	FILE *f = fdopen(fd, "r+");
 
 	if (!f) {
@@ -73,8 +81,9 @@ static struct json_object *ask(int fd, struct json_object *request)
 	fprintf(f, "%s\n",
 		json_object_to_json_string_ext(request,
 					       JSON_C_TO_STRING_PLAIN));
-	if (!fflush(f) && fgets(line, sizeof(line), f))
+	if (!fflush(f) && getline(&line, &size, f) > 0)
 		answer = json_tokener_parse(line);
+	free(line);
 	fclose(f);
 	return answer;
 }
@@ -88,32 +97,54 @@ static const char *text_of(struct json_object *o, const char *key)
 		       NULL;
 }
 
+/* An overseer that is older than the member has the first version. */
+static bool is_our_version(struct json_object *answer)
+{
+	struct json_object *version;
+
+	if (!json_object_object_get_ex(answer, "version", &version) ||
+	    json_object_get_int64(version) == PROTOCOL_VERSION)
+		return true;
+	fprintf(stderr,
+		"sysgenidctl: the overseer speaks version %s of the protocol, and this program version %d: restart the overseer after an upgrade\n",
+		json_object_get_string(version), PROTOCOL_VERSION);
+	return false;
+}
+
 static int print_answer(struct json_object *answer, bool json)
 {
 	struct json_object *ok;
 	bool done = json_object_object_get_ex(answer, "ok", &ok) &&
 		    json_object_get_boolean(ok);
+	const char *message = text_of(answer, "message");
 	const char *about = text_of(answer, "about");
+	const char *kept = text_of(answer, "not-reset");
+	const char *wrong = text_of(answer, "configuration");
 
 	if (json)
 		puts(json_object_to_json_string_ext(answer,
 						    JSON_C_TO_STRING_PLAIN));
 	else if (done && !text_of(answer, "state"))
-		puts(text_of(answer, "generation"));
+		puts(text_of(answer, "generation") ?
+			     text_of(answer, "generation") :
+			     "done");
 	else if (done)
-		printf("%s at generation %s%s%s\n", text_of(answer, "state"),
-		       text_of(answer, "generation"), about ? ": " : "",
-		       about ? about : "");
+		printf("%s at generation %s%s%s%s%s\n",
+		       text_of(answer, "state"), text_of(answer, "generation"),
+		       about ? ": " : "", about ? about : "",
+		       kept ? "; not reset: " : "", kept ? kept : "");
 	else
 		fprintf(stderr, "sysgenidctl: %s\n",
-			text_of(answer, "message"));
-	return !fflush(stdout) && done ? DONE : FAILED;
+			message ? message : "the overseer gave no reason");
+	if (!json && wrong)
+		printf("the configuration was not taken: %s\n", wrong);
+	return !fflush(stdout) && done ? PROTOCOL_DONE : PROTOCOL_FAILED;
 }
 
 /* What sysgenidctl has read already, and a program's arguments would show. */
 static struct json_object *entropy(void)
 {
-	unsigned char bytes[512];
+	unsigned char bytes[PROTOCOL_ENTROPY_MAX];
 	char hex[2 * sizeof(bytes) + 1] = "";
 	size_t len = fread(bytes, 1, sizeof(bytes), stdin);
 
@@ -131,32 +162,29 @@ static int request(const char *name, const char *flag, bool set, bool json)
 		return complain_dial(fd);
 	o = json_object_new_object();
 	json_object_object_add(o, "request", json_object_new_string(name));
-	json_object_object_add(o, "scope", json_object_new_string("system"));
+	json_object_object_add(o, "scope",
+			       json_object_new_string(PROTOCOL_SCOPE));
 	if (set)
 		json_object_object_add(o, flag, json_object_new_boolean(true));
 	if (!strcmp(name, "trigger"))
 		json_object_object_add(o, "entropy", entropy());
 	answer = ask(fd, o);
 	json_object_put(o);
+	if (answer && !is_our_version(answer)) {
+		json_object_put(answer);
+		return PROTOCOL_FAILED;
+	}
 	if (!answer) {
-		fputs("sysgenidctl: the overseer ended before it answered; see \"journalctl -u sysgenid-overseer\"\n",
-		      stderr);
-		return FAILED;
+		fprintf(stderr,
+			"sysgenidctl: the overseer ended before it answered; see %s\n",
+			with_systemd() ? "\"journalctl -u sysgenid-overseer\"" :
+					 "what it wrote to its standard error");
+		return PROTOCOL_FAILED;
 	}
 	r = print_answer(answer, json);
 	json_object_put(answer);
 	return r;
 }
-
-/* The one option that each has, besides --json. */
-static const struct {
-	const char *request, *flag;
-} requests[] = {
-	{ "status", NULL },
-	{ "quiesce", "until-resume" },
-	{ "resume", "force" },
-	{ "trigger", NULL },
-};
 
 static int run(int argc, char **argv, const char *name, const char *flag)
 {
@@ -174,23 +202,25 @@ static int run(int argc, char **argv, const char *name, const char *flag)
 		else if (c == 'f')
 			set = true;
 		else
-			return USAGE;
+			return PROTOCOL_USAGE;
 	}
 	if (optind < argc) {
-		fprintf(stderr, "sysgenidctl: %s: nobody knows \"%s\"\n", name,
-			argv[optind]);
-		return USAGE;
+		fprintf(stderr, "sysgenidctl: %s: unexpected argument \"%s\"\n",
+			name, argv[optind]);
+		return PROTOCOL_USAGE;
 	}
 	return request(name, flag, set, json);
 }
 
 int main(int argc, char **argv)
 {
-	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
-		if (argc && !strcmp(argv[0], requests[i].request))
-			return run(argc, argv, requests[i].request,
-				   requests[i].flag);
+	for (const struct protocol_request *r = protocol_requests; r->name;
+	     r++) {
+		if (argc && !strcmp(argv[0], r->name))
+			return run(argc, argv, r->name,
+				   r->type == PROTOCOL_BOOLEAN ? r->member :
+								 NULL);
 	}
 	fputs("use sysgenidctl status, quiesce or resume\n", stderr);
-	return USAGE;
+	return PROTOCOL_USAGE;
 }

@@ -5,10 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../overseer/protocol.h"
 #include "entropy.h"
 #include "sysgenidctl.h"
-
-#define OVERSEER_SOCKET "/run/sysgenid/overseer.sock"
 
 static int delegate(const char *name, const char *program, const char *package,
 		    char **argv)
@@ -18,8 +17,8 @@ static int delegate(const char *name, const char *program, const char *package,
 	if (errno != ENOENT)
 		return complain(-errno, program);
 	fprintf(stderr,
-		"sysgenidctl: %s: it is not installed; install the package %s\n",
-		name, package);
+		"sysgenidctl: %s: %s is not there; install the package %s\n",
+		name, program, package);
 	return FAILED;
 }
 
@@ -56,7 +55,7 @@ int cmd_resume(int argc, char **argv)
 
 bool overseer_publishes(void)
 {
-	return access(SYSGENID_DEVICE, F_OK) && !access(OVERSEER_SOCKET, F_OK);
+	return access(SYSGENID_DEVICE, F_OK) && !access(PROTOCOL_SOCKET, F_OK);
 }
 
 /* By standard input: everybody can see the arguments of a program. */
