@@ -20,7 +20,7 @@ static const struct command {
 	{ "doctor", cmd_doctor },   { "publish", cmd_publish },
 	{ "openssl", cmd_openssl }, { "status", cmd_status },
 	{ "quiesce", cmd_quiesce }, { "resume", cmd_resume },
-	{ "gate", cmd_gate },
+	{ "simulate", cmd_simulate }, { "gate", cmd_gate },
 };
 
 static const char help[] =
@@ -38,6 +38,8 @@ static const char help[] =
 	"  sysgenidctl watchers [--outdated]       list the programs that are waited for\n"
 	"  sysgenidctl doctor [UNIT...]            find out what is wrong, and what fixes it\n"
 	"  sysgenidctl publish                     keep a page file, where no module can be loaded\n"
+	"  sysgenidctl simulate [--every SECONDS] -- COMMAND | --clone\n"
+	"                                          run a command whose page file says that it is in a clone\n"
 	"  sysgenidctl gate get|arm|open|shut|disarm [--verbose] [--generation N] [--exceptions FILE] [--open] [--without-id] [--triggers-pass]\n"
 	"                                          drop packets from a resume until the gate is opened\n"
 	"  sysgenidctl openssl enable|disable|status|verify [--config FILE]\n"
