@@ -4,18 +4,11 @@
 #include <dirent.h>
 #include <glob.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
+#include <sysgenid.h>
+
 #include "doctor.h"
-
-const char *kernel_release(void)
-{
-	static struct utsname name;
-
-	uname(&name);
-	return name.release;
-}
 
 /*
  * An option that depends on one that is off is not even mentioned: what a whole
@@ -108,7 +101,12 @@ static bool find_hardware_id(char *where, size_t size)
 	return found;
 }
 
-static void examine_hardware_id(struct doctor *d)
+/* A clone has the devices of its source, which had none. */
+#define SOURCE_WITH_ID                                                         \
+	"start the machine with one, before it is snapshotted (QEMU: -device " \
+	"vmgenid,guid=auto)"
+
+void examine_hardware_id(struct doctor *d)
 {
 	char where[256], sources[128];
 
@@ -117,16 +115,18 @@ static void examine_hardware_id(struct doctor *d)
 	if (find_hardware_id(where, sizeof(where)))
 		finding(d, GOOD, "hypervisor", NULL,
 			"offers a VM generation id (ACPI %s)", where);
-	else if (strstr(sources, "vmgenid"))
+	else if (strstr(sources, "vmgenid") ||
+		 d->sources & 1u << SYSGENID_SOURCE_VMGENID)
 		finding(d, GOOD, "hypervisor", NULL,
 			"offers a VM generation id, as the module says");
-	else if (strstr(sources, "software") || d->soft)
-		finding(d, NOTE, "hypervisor", NULL,
+	else if (strstr(sources, "software") || d->soft || d->answers)
+		finding(d, NOTE, "hypervisor", SOURCE_WITH_ID,
 			"offers no VM generation id: an agent has to tell of each resume");
 	else
 		finding(d, PROBLEM, "hypervisor",
-			"let it offer one (QEMU: -device vmgenid,guid=auto), or have an agent tell: modprobe sysgenid software=1",
-			"offers no VM generation id");
+			SOURCE_WITH_ID
+			", or have an agent tell: modprobe sysgenid software=1",
+			"offers no VM generation id: a clone has the devices that its source had, so that one for the clone alone changes nothing");
 }
 
 void examine_kernel(struct doctor *d)
@@ -186,23 +186,40 @@ static bool find_module(char *path, size_t size)
 	return found;
 }
 
+void headers_of(const char *release, const char *documents, char *text,
+		size_t size)
+{
+	char image[512];
+
+	snprintf(image, sizeof(image), "%s/linux-image-%s", documents, release);
+	/* Only a kernel that came as a package has a package of headers. */
+	if (!access(image, F_OK))
+		snprintf(text, size, "apt install linux-headers-%s", release);
+	else
+		snprintf(
+			text, size,
+			"install the headers that this kernel was built with, so that /lib/modules/%s/build leads there",
+			release);
+}
+
 /* What to do where there is no module for this kernel. */
 static void build_module(char *mend, size_t size)
 {
 	const char *release = kernel_release();
-	char headers[128];
+	char path[128], headers[256];
 
-	snprintf(headers, sizeof(headers), "/lib/modules/%s/build", release);
+	snprintf(path, sizeof(path), "/lib/modules/%s/build", release);
+	headers_of(release, "/usr/share/doc", headers, sizeof(headers));
 	if (access("/usr/sbin/dkms", X_OK) && access("/usr/bin/dkms", X_OK))
 		snprintf(
 			mend, size,
-			"apt install dkms linux-headers-%s, then dkms add and dkms install the sources of sysgenid; where no module can be loaded: sysgenidctl publish",
-			release);
-	else if (access(headers, F_OK))
+			"install dkms; %s; then dkms add and dkms install the sources of sysgenid; where no module can be loaded: sysgenidctl publish",
+			headers);
+	else if (access(path, F_OK))
 		snprintf(
 			mend, size,
-			"apt install linux-headers-%s && dkms autoinstall -k %s && modprobe sysgenid",
-			release, release);
+			"%s; then: dkms autoinstall -k %s && modprobe sysgenid",
+			headers, release);
 	else if (access("/var/lib/dkms/sysgenid", F_OK))
 		snprintf(
 			mend, size,
@@ -224,14 +241,27 @@ void examine_module(struct doctor *d)
 	if (loaded)
 		finding(d, GOOD, "module", NULL, "sysgenid %s is loaded",
 			version[0] ? version : "(of unknown version)");
+	else if (d->answers)
+		finding(d, GOOD, "module", NULL,
+			"the device answers; /sys/module does not show whose module it is%s",
+			in_container(d->root) ? ", as this is a container" :
+						"");
 	else if (d->soft)
 		finding(d, NOTE, "module", NULL,
 			"not loaded; a publisher stands in for it, which promises less");
+	else if (in_container(d->root))
+		finding(d, PROBLEM, "module",
+			"on the host: modprobe sysgenid; then pass " SYSGENID_DEVICE
+			" in (docker, podman: --device " SYSGENID_DEVICE
+			"; systemd-nspawn: see sysgenid(7))",
+			"not visible in this container, which cannot load one");
 	else if (there)
 		finding(d, PROBLEM, "module", "modprobe sysgenid",
 			"not loaded, but there (%s)", path);
 	else
 		finding(d, PROBLEM, "module", mend,
 			"not loaded, and there is none for this kernel");
-	examine_signature(d, loaded, there ? path : NULL);
+	/* Others sign the module of the host. */
+	if (!in_container(d->root) && (loaded || !d->answers))
+		examine_signature(d, loaded, there ? path : NULL);
 }

@@ -87,12 +87,23 @@ static void examine_hw_mode(struct doctor *d)
 			st.st_mode & 07777);
 }
 
+/* Then examine_device() names the profile. */
+static bool is_confined(const struct doctor *d)
+{
+	char profile[128];
+
+	confined_by(d->root, "self", profile, sizeof(profile));
+	return profile[0];
+}
+
 void examine_nodes(struct doctor *d)
 {
 	bool loaded = !access(SYSFS, F_OK);
 	struct stat st;
 
 	if (stat(SYSGENID_DEVICE, &st)) {
+		if (errno == EACCES && is_confined(d))
+			return;
 		if (errno != ENOENT)
 			finding(d, PROBLEM, "node", "ls -ld /dev",
 				SYSGENID_DEVICE ": %s", strerror(errno));
@@ -188,11 +199,89 @@ static void examine_reseed(struct doctor *d, const struct sysgenid_info *i)
 	if (!error && !(i->flags & SYSGENID_GET_RESEED_FAILED))
 		finding(d, GOOD, "reseed", NULL,
 			"the kernel's random generator can be reseeded");
+	else if (error == EOPNOTSUPP)
+		finding(d, PROBLEM, "reseed",
+			"boot without fips=1, or never clone this machine; see sysgenid(7), FIPS MODE",
+			"programs get their random bytes from a generator of FIPS mode that cannot be reseeded: clones may draw equal random bytes");
 	else
 		finding(d, PROBLEM, "reseed",
 			"ls -lL /dev/urandom (character device 1, 9?), then: sysgenidctl trigger --entropy FILE",
 			"the kernel's random generator could not be reseeded (%s): clones may draw equal random bytes",
 			strerror(error));
+}
+
+/*
+ * A part of the line in the attribute guard: "NAME: on", or "NAME: off (REASON)".
+ * @without: what is left of the promise where it is off.
+ */
+static void examine_guard_part(struct doctor *d, const char *line,
+			       const char *name, const char *on,
+			       const char *without)
+{
+	const char *part = strstr(line, name), *reason;
+	char about[32];
+	size_t len;
+
+	snprintf(about, sizeof(about), "guard, %s", name);
+	part = part ? part + strlen(name) : "";
+	if (!strncmp(part, ": on", 4)) {
+		finding(d, GOOD, about, NULL, "%s", on);
+	} else if (!strncmp(part, ": off (", 7)) {
+		reason = part + 7;
+		len = strcspn(reason, ")");
+		finding(d, NOTE, about,
+			strncmp(reason, "guard=0", len) ?
+				NULL :
+				"load the module without guard=0 (/etc/modprobe.d, the kernel's command line)",
+			"off (%.*s): %s", (int)len, reason, without);
+	} else {
+		finding(d, NOTE, about, NULL,
+			SYSFS "guard does not tell whether it is on: %s",
+			*line ? line : "it cannot be read");
+	}
+}
+
+static void examine_guard(struct doctor *d)
+{
+	char line[256];
+
+	first_line(SYSFS "guard", line, sizeof(line));
+	examine_guard_part(
+		d, line, "interrupts",
+		"each interrupt compares the hardware id: a mapped counter is new after the first one",
+		"a mapped counter is late by some milliseconds after a resume");
+	examine_guard_part(
+		d, line, "generator",
+		"the kernel's random generator compares the hardware id before it draws",
+		"the first random bytes after a resume can be those of another clone");
+	examine_guard_part(
+		d, line, "reseeds",
+		"a reseed that the resume interrupted is repeated at once",
+		"a reseed that the resume interrupted is repeated some time later");
+}
+
+/* The attribute gate; not there with an older module, and not armed nothing to tell. */
+static void examine_gate(struct doctor *d, const struct sysgenid_info *i)
+{
+	char line[256];
+
+	if (!(i->features & SYSGENID_FEATURE_GATE))
+		return;
+	if (!first_line(SYSFS "gate", line, sizeof(line))) {
+		finding(d, UNSEEN, "gate", NULL,
+			SYSFS "gate cannot be read: the gate may be shut");
+		return;
+	}
+	if (!strncmp(line, "shut;", 5))
+		finding(d, NOTE, "gate", "sysgenidctl gate open",
+			"the gate in the kernel is shut, and drops packets (%s)",
+			line);
+	else if (!strncmp(line, "open;", 5))
+		finding(d, GOOD, "gate", NULL,
+			"the gate in the kernel is armed, and open");
+	if (strstr(line, "IP only") && strncmp(line, "disarmed;", 9))
+		finding(d, NOTE, "gate", NULL,
+			"packet sockets and ARP send while the gate is shut: this kernel has no CONFIG_NETFILTER_EGRESS");
 }
 
 static void examine_watchers(struct doctor *d, const struct sysgenid_info *i)
@@ -216,6 +305,25 @@ static void examine_watchers(struct doctor *d, const struct sysgenid_info *i)
 			age / 1000000000);
 }
 
+/* The mode of the node lets everybody read it, or a profile hides the mode, too. */
+static bool denied_by_profile(struct doctor *d)
+{
+	char profile[128], mend[1024];
+	struct stat st;
+
+	confined_by(d->root, "self", profile, sizeof(profile));
+	if (!profile[0])
+		return false;
+	if (stat(SYSGENID_DEVICE, &st) ? errno != EACCES :
+					 (st.st_mode & 0444) != 0444)
+		return false;
+	allow_in_profile(d->root, profile, mend, sizeof(mend));
+	finding(d, PROBLEM, "device", mend,
+		"the AppArmor profile %s keeps " SYSGENID_DEVICE " from you",
+		profile);
+	return true;
+}
+
 static void explain_open(struct doctor *d, int error)
 {
 	switch (error) {
@@ -235,6 +343,10 @@ static void explain_open(struct doctor *d, int error)
 			"a sandbox or container keeps " SYSGENID_DEVICE
 			" from you");
 		break;
+	case -EACCES:
+		if (denied_by_profile(d))
+			break;
+		/* fallthrough */
 	default:
 		finding(d, PROBLEM, "device", "ls -l " SYSGENID_DEVICE,
 			SYSGENID_DEVICE ": %s", strerror(-error));
@@ -263,6 +375,8 @@ void examine_device(struct doctor *d)
 		examine_sources(d, &i);
 		examine_exact(d, &i);
 		examine_reseed(d, &i);
+		examine_guard(d);
+		examine_gate(d, &i);
 		examine_watchers(d, &i);
 	}
 }

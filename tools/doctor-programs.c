@@ -13,11 +13,6 @@
 #define PAGE   "/sysgenid/page"
 #define OLD    "/sysgenid/page (deleted)"
 
-struct list {
-	unsigned int n;
-	char names[512];
-};
-
 static FILE *open_maps(const char *pid)
 {
 	char path[64];
@@ -39,26 +34,6 @@ bool process_maps(const char *pid, const char *end)
 	if (f)
 		fclose(f);
 	return found;
-}
-
-/* As many names as fit; of a name, only what cannot upset a terminal. */
-static void add(struct list *l, const char *pid)
-{
-	char path[64], comm[32], one[64];
-
-	snprintf(path, sizeof(path), "/proc/%.16s/comm", pid);
-	first_line(path, comm, sizeof(comm));
-	for (char *c = comm; *c; c++) {
-		if (*c <= ' ' || *c > '~')
-			*c = '?';
-	}
-	snprintf(one, sizeof(one), "%s%s[%.16s]", l->n++ ? ", " : "", comm,
-		 pid);
-	if (strlen(l->names) + strlen(one) + sizeof(", ...") <=
-	    sizeof(l->names))
-		strcat(l->names, one);
-	else if (!ends_with(l->names, "..."))
-		strcat(l->names, ", ...");
 }
 
 static void report(struct doctor *d, const struct list *l, enum level level,
@@ -101,13 +76,13 @@ void examine_programs(struct doctor *d)
 		closed += ferror(f) && errno == EACCES;
 		fclose(f);
 		if (has[1])
-			add(&exact, e->d_name);
+			list_add_process(&exact, "", e->d_name);
 		else if (has[0])
-			add(&counter, e->d_name);
+			list_add_process(&counter, "", e->d_name);
 		if (has[2])
-			add(&page, e->d_name);
+			list_add_process(&page, "", e->d_name);
 		if (has[3])
-			add(&old, e->d_name);
+			list_add_process(&old, "", e->d_name);
 	}
 	if (proc)
 		closedir(proc);

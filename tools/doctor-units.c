@@ -143,7 +143,8 @@ static void report(struct doctor *d, const struct unit *u)
 
 static void examine(struct doctor *d, FILE *shown, bool named)
 {
-	unsigned int open = 0, closed = 0;
+	struct list closed = { 0 };
+	unsigned int open = 0;
 	struct unit u;
 
 	while (next_unit(shown, &u)) {
@@ -164,7 +165,7 @@ static void examine(struct doctor *d, FILE *shown, bool named)
 					"%s can open the node", u.name);
 			continue;
 		}
-		closed++;
+		list_add(&closed, u.name);
 		/* A program that got its handle has a mapping. */
 		if (!uses)
 			uses = process_maps(u.pid, LIBRARY) &&
@@ -172,10 +173,13 @@ static void examine(struct doctor *d, FILE *shown, bool named)
 		if (uses)
 			report(d, &u);
 	}
-	if (!named && open + closed)
-		finding(d, GOOD, "units", NULL,
-			"%u services can open the node, and %u cannot, which concerns those that use it: sysgenidctl doctor UNIT",
-			open, closed);
+	if (!named && open + closed.n)
+		finding(d, d->prepare && closed.n ? NOTE : GOOD, "units",
+			closed.n ?
+				"for those that should: sysgenidctl doctor UNIT" :
+				NULL,
+			"%u services can open the node, and %u cannot%s%s",
+			open, closed.n, closed.n ? ": " : "", closed.names);
 }
 
 void examine_units(struct doctor *d, char *const *names, int n)
@@ -212,6 +216,7 @@ void examine_units(struct doctor *d, char *const *names, int n)
 			;
 	}
 	if (!shown || status)
-		finding(d, NOTE, "units", NULL,
+		finding(d, d->prepare ? UNSEEN : NOTE, "units",
+			"systemctl show",
 			"systemctl does not tell how services are confined");
 }

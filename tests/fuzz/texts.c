@@ -12,8 +12,10 @@
 
 static unsigned int complaints;
 
-/* In place of tools/complain.c. */
-int complain_usage(const char *format, ...)
+/* The linker puts it in the place of complain_usage(). */
+int __wrap_complain_usage(const char *format, ...);
+
+int __wrap_complain_usage(const char *format, ...)
 {
 	char text[512];
 	va_list args;
@@ -25,18 +27,16 @@ int complain_usage(const char *format, ...)
 	return USAGE;
 }
 
-/* The value of a number in C, or -1. */
+/* The value of a decimal number, or of one in hexadecimal after 0x, or -1. */
 static int64_t number(const char *text)
 {
 	unsigned int base = 10;
 	uint64_t n = 0;
 
-	if (text[0] == '0') {
-		bool hex = (text[1] | 32) == 'x' &&
-			   isxdigit((unsigned char)text[2]);
-
-		base = hex ? 16 : 8;
-		text += hex ? 2 : 0;
+	if (text[0] == '0' && (text[1] | 32) == 'x' &&
+	    isxdigit((unsigned char)text[2])) {
+		base = 16;
+		text += 2;
 	}
 	if (!*text)
 		return -1;
@@ -79,6 +79,7 @@ static void seconds(const char *text)
 	/* 0 is to look once, so nothing but 0 may become that. */
 	MUST((ms == 0) == (strtod(text, &end) == 0));
 	MUST(!*end);
+	MUST(text[strspn(text, "0123456789.")] == 0);
 }
 
 static FILE *file_of(char *text)

@@ -3,7 +3,10 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "../../tools/doctor.h"
 #include "suite.h"
@@ -349,11 +352,44 @@ START_TEST(trusted_keys)
 }
 END_TEST
 
+static void headers_are(const char *release, const char *expected)
+{
+	char directory[] = "/tmp/sysgenid-XXXXXX", image[64], said[256];
+
+	ck_assert_ptr_nonnull(mkdtemp(directory));
+	snprintf(image, sizeof(image), "%s/linux-image-6.1.0-1-amd64",
+		 directory);
+	ck_assert_int_eq(mkdir(image, 0700), 0);
+	headers_of(release, directory, said, sizeof(said));
+	rmdir(image);
+	rmdir(directory);
+	ck_assert_msg(strstr(said, expected), "%s", said);
+}
+
+START_TEST(packaged_kernel_has_a_package_of_headers)
+{
+	headers_are("6.1.0-1-amd64", "apt install linux-headers-6.1.0-1-amd64");
+}
+END_TEST
+
+START_TEST(custom_kernel_has_none)
+{
+	headers_are("6.1.0-1-mine", "/lib/modules/6.1.0-1-mine/build");
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *tests[] = {
-		config,	 confinement, several_units, words,
-		signers, no_signer,   trusted_keys,
+		packaged_kernel_has_a_package_of_headers,
+		custom_kernel_has_none,
+		config,
+		confinement,
+		several_units,
+		words,
+		signers,
+		no_signer,
+		trusted_keys,
 	};
 
 	return RUN_TESTS("doctor", tests, NULL);
