@@ -20,7 +20,8 @@ static const struct command {
 	{ "doctor", cmd_doctor },   { "publish", cmd_publish },
 	{ "openssl", cmd_openssl }, { "status", cmd_status },
 	{ "quiesce", cmd_quiesce }, { "resume", cmd_resume },
-	{ "simulate", cmd_simulate }, { "gate", cmd_gate },
+	{ "prepare", cmd_prepare }, { "simulate", cmd_simulate },
+	{ "gate", cmd_gate },
 };
 
 static const char help[] =
@@ -37,6 +38,7 @@ static const char help[] =
 	"  sysgenidctl reseed --entropy FILE       mix bytes into the kernel's random generator\n"
 	"  sysgenidctl watchers [--outdated]       list the programs that are waited for\n"
 	"  sysgenidctl doctor [UNIT...]            find out what is wrong, and what fixes it\n"
+	"  sysgenidctl prepare --check             before a snapshot: find out what will be equal in clones\n"
 	"  sysgenidctl publish                     keep a page file, where no module can be loaded\n"
 	"  sysgenidctl simulate [--every SECONDS] -- COMMAND | --clone\n"
 	"                                          run a command whose page file says that it is in a clone\n"

@@ -32,6 +32,7 @@ int cmd_watchers(int argc, char **argv);
 int cmd_publish(int argc, char **argv);
 int cmd_simulate(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_prepare(int argc, char **argv);
 int cmd_openssl(int argc, char **argv);
 int cmd_gate(int argc, char **argv);
 int cmd_status(int argc, char **argv);

@@ -61,8 +61,8 @@ expect(["--version"], 0, f"sysgenidctl {VERSION}\n", program=REAL)
 text = expect(["--help"], 0, program=REAL)
 check("help has every command",
       all(f"sysgenidctl {c}" in text
-          for c in ("get", "watch", "wait", "trigger", "reseed", "watchers", "doctor", "publish", "openssl", "status", "quiesce",
-                    "resume")))
+          for c in ("get", "watch", "wait", "trigger", "reseed", "watchers", "gate", "doctor", "publish", "openssl", "status", "quiesce",
+                    "resume", "prepare", "simulate")))
 check("help goes for a command, too",
       expect(["wait", "--help"], 0, program=REAL) == text)
 page = open(PAGE, encoding="utf-8").read()
@@ -74,14 +74,23 @@ for wrong in ([], ["frobnicate"], ["get", "now"], ["get", "--frobnicate"],
               ["wait", "--seen", "4294967296"], ["wait", "--seen", "5x"],
               ["wait", "--seen", ""], ["wait", "--timeout", "soon"],
               ["wait", "--timeout", "-1"], ["wait", "--timeout", "1e99"],
-              ["wait", "--timeout", "nan"], ["watch", "--count", "x"],
+              ["wait", "--timeout", "nan"], ["wait", "--timeout", "0x1p3"], ["wait", "--timeout", " 5"],
+              ["wait", "--timeout", "-0"], ["wait", "--timeout", "+1"], ["wait", "--timeout", "1e-9"], ["wait", "--timeout", "."],
+              ["wait", "--timeout", "1.2.3"], ["wait", "--timeout", ""], ["wait", "--seen", " 5"], ["wait", "--seen", "0x"],
+              ["wait", "--seen", "0x-1"], ["wait", "--seen", "+5"], ["wait", "--seen", "0b1"],
+              ["watch", "--count", "x"],
               ["trigger", "--expected", "x"], ["watchers", "x"],
-              ["watch", "--exec"], ["reseed"], ["reseed", "x"], ["publish", "x"], ["doctor", "--x"]):
+              ["watch", "--exec"], ["reseed"], ["reseed", "x"], ["publish", "x"], ["doctor", "--x"],
+              ["gate"], ["gate", "close"], ["gate", "get", "x"], ["gate", "open", "--open"], ["gate", "get", "--generation", "1"],
+              ["gate", "shut", "--exceptions", "x"], ["gate", "arm", "--generation", "1"], ["gate", "open", "--generation", "x"],
+              ["prepare"], ["prepare", "--json"], ["prepare", "--check", "x"], ["prepare", "--x"],
+              ["simulate"], ["simulate", "--json", "--", "true"], ["simulate", "--every", "0", "--", "true"],
+              ["simulate", "--every", "x", "--", "true"], ["simulate", "--clone", "--", "x"], ["simulate", "--clone", "--every", "1"]):
     expect(wrong, 2, "", "sysgenidctl: ", program=REAL)
 for command, package in (("openssl", "sysgenid-openssl-provider"), ("status", "sysgenid-overseer"),
                          ("quiesce", "sysgenid-overseer"), ("resume", "sysgenid-overseer")):
     if not glob.glob("/usr/lib/*/sysgenid/*"):
-        expect([command], 1, "", f"install the package {package}", program=REAL)
+        expect([command], 1, "", f"is not there; install the package {package}", program=REAL)
 if not os.path.exists("/dev/sysgenid"):
     expect(["get"], 3, "", "modprobe sysgenid", program=REAL)
 
@@ -116,10 +125,14 @@ expect(["get"], 0, "5\n")
 text = expect(["get", "--verbose"], 0)
 for line in ("generation  5", "source      vmgenid", "time        12.345 s after boot",
              "sources     vmgenid software", "features    calls truthful exact",
-             "check       exact", "watchers    300, of them outdated 2"):
+             "check       exact", "instance    010203ff000000000000000000000000", "watchers    300, of them outdated 2"):
     check("get --verbose", line in text.splitlines(), f"lacks {line!r}")
 check("get", "check       counter" in expect(["get", "--verbose"], 0, state="user"))
 check("get", "FAILED" in expect(["get", "--verbose"], 0, state="unseeded"))
+check("get", "instance    none" in expect(["get", "--verbose"], 0, state="unseeded"))
+check("get --json", expect_json(["get"], state="unseeded")[0]["instance_id"] is None)
+check("get", "pending" in expect(["get", "--verbose"], 0, state="pending"))
+check("get --json", expect_json(["get"], state="pending")[0]["reseed_pending"])
 expect(["get"], 0, "5\n", state="old")
 check("get", "older" in expect(["get", "--verbose"], 0, state="old"))
 (got,) = expect_json(["get"])
@@ -127,12 +140,53 @@ check("get --json", got == {
     "generation": 5, "source": "vmgenid", "time_ns": 12345678901,
     "sources": ["vmgenid", "software"],
     "features": ["calls", "truthful", "exact"], "exact": True,
-    "writable": True, "old_driver": False, "soft": False, "reseed_failed": False,
-    "watchers": 300, "outdated": 2}, got)
+    "writable": True, "old_driver": False, "soft": False, "reseed_failed": False, "reseed_pending": False,
+    "instance_id": "010203ff000000000000000000000000", "watchers": 300, "outdated": 2}, got)
 (got,) = expect_json(["get"], state="user")
 check("get --json", not got["exact"] and not got["writable"])
 with open("/dev/full", "w", encoding="ascii") as full:
     check("a full disk", run("get", stdout=full).returncode == 1)
+
+# gate
+expect(["gate", "get"], 0, "disarmed\n")
+check("gate get --verbose", "gate        disarmed" in expect(["gate", "get", "--verbose"], 0))
+expect(["gate", "open"], 1, "", "not armed")
+expect(["gate", "arm"], 4, "", "CAP_NET_ADMIN", state="user")
+expect(["gate", "get"], 1, "", "older", state="old")
+(got,) = expect_json(["gate", "arm"])
+check("gate arm --json", got == {
+    "state": "shut", "reason": "not opened since it was armed", "generation": 5, "opened": 0, "devices": 0, "dropped_in": 0, "dropped_out": 0,
+    "excepted_devices": 0, "excepted_marks": 0, "filter_instructions": 0, "without_id": False, "triggers_pass": False,
+    "ip_only": False, "off": False}, got)
+has_pcap = "libpcap" not in run("gate", "arm", "--exceptions", "/dev/stdin", stdin=b"filter ip\n").stderr.decode()
+print("filters of pcap-filter(7):", "yes" if has_pcap else "no libpcap, not tested")
+bytecode = b"bytecode 2,40 0 0 0,6 0 0 1"
+for lines, devices, marks, instructions in (
+        (b"# none\n\n", 0, 0, 0), (b"device eth0\n  device ens3  \nmark 7\nmark 0x10\nmark 0010", 2, 3, 0), (bytecode, 0, 0, 2),
+        (bytecode + b",\nmark 1\n", 0, 1, 2), (b"device d\n" * 32, 32, 0, 0)):
+    (got,) = expect_json(["gate", "arm", "--exceptions", "/dev/stdin"], stdin=lines)
+    check(f"exceptions {lines[:40]!r}", (got["excepted_devices"], got["excepted_marks"], got["filter_instructions"])
+          == (devices, marks, instructions), got)
+refused = [(b"device", "nothing follows"), (b"device a/b", "no name of a device"), (b"device sixteen-letters-", "no name"),
+           (b"device ..", "no name"), (b"mark -1", "not a number"), (b"mark 0", "not a number"), (b"mark 4294967296", "not a number"),
+           (b"mark 1x", "not a number"), (b"port 5", '"port" is neither'), (b"bytecode x", "does not begin"),
+           (b"bytecode 0", "does not begin"), (b"bytecode 4097,6 0 0 1", "does not begin"), (b"bytecode 2,6 0 0 1", "instruction 2"),
+           (b"bytecode 1,65536 0 0 1", "instruction 1"), (b"bytecode 1,6 0 0 1,6 0 0 1", "more than 1"), (b"mark\0 1", "0 byte"),
+           (bytecode + b"\n" + bytecode, "there is a filter"), (b"device d\n" * 33, "more than 32"), (b"mark 1\n" * 33, "more than 32")]
+if has_pcap:
+    refused += [(b"filter udp prot 5", "filter: "), (b"filter ip) or (ip", "filter: "), (b"filter ip\n" + bytecode, "there is a filter"),
+                (bytecode + b"\nfilter ip", "there is a bytecode"), (b"filter ether host 1:2:3:4:5:6", "filter: ")]
+    filters = []
+    for lines in (b"filter udp port 7000", b"filter udp port 7000\nfilter icmp", b"filter tcp or udp\nfilter not host 10.0.0.1"):
+        (got,) = expect_json(["gate", "arm", "--exceptions", "/dev/stdin"], stdin=lines)
+        filters.append(got["filter_instructions"])
+    check("filters", filters[0] > 5 and filters[1] > filters[0] and filters[2] > 5, filters)
+for lines, why in refused:
+    last = lines.count(b"\n") + (not lines.endswith(b"\n"))
+    text = run("gate", "arm", "--exceptions", "/dev/stdin", stdin=b"# a comment\n" + lines)
+    check(f"exceptions {lines[:40]!r}", text.returncode == 1 and not text.stdout and why in text.stderr.decode()
+          and f"/dev/stdin:{last + 1}: " in text.stderr.decode(), text)
+expect(["gate", "arm", "--exceptions", "/nonexistent"], 1, "", "/nonexistent: No such file")
 
 # watch, wait
 expect(["watch", "--count", "3"], 0, "6\n7\n8\n")
@@ -146,7 +200,10 @@ expect(["wait", "--seen", "5"], 0, "6\n")
 expect(["wait", "--seen", "0x4"], 0, "5\n")
 expect(["wait", "--timeout", "0"], 5, "", "no new generation")
 expect(["wait", "--timeout", "2.5"], 5, "", "no new generation")
-expect(["wait", "--timeout", "1e-9"], 5, "", "no new generation")
+expect(["wait", "--seen", "08", "--timeout", "0"], 0, "5\n")
+expect(["wait", "--seen", "005", "--timeout", "0"], 5, "", "no new generation")
+expect(["wait", "--timeout", ".5"], 5, "", "no new generation")
+expect(["wait", "--timeout", "0.000000001"], 5, "", "no new generation")
 expect(["wait", "--timeout", "0", "--seen", "4"], 0, "5\n")
 check("wait --json", expect_json(["wait"]) == [{"generation": 6, "timed_out": False}])
 check("wait --json", expect_json(["wait", "--timeout", "1"], 5, "no new") ==
@@ -167,6 +224,11 @@ expect(["wait", "--soft", "--timeout", "0.02"], 5, "", "no new", state="soft")
 expect(["watch", "--soft", "--count", "2"], 0, "6\n7\n", state="soft")
 expect(["watch", "--soft", "--count", "1", "--exec", "true"], 0, "6\n", state="soft")
 
+# A publisher that runs alone is told by its standard input.
+expect(["trigger"], 3, "", "standard input", state="soft")
+expect(["trigger"], 3, "", "modprobe sysgenid", state="none")
+expect(["trigger"], 3, "", "modprobe sysgenid", state="stale")
+
 # watch --exec
 expect(["watch", "--count", "2", "--exec", "echo +$SYSGENID_GENERATION"], 0, "+6\n6\n+7\n7\n")
 check("watch --exec --json", [(g["generation"], g["exit_status"], g["confirmed"])
@@ -183,10 +245,12 @@ expect(["watch", "--count", "1", "--exec", "true"], 0, "6\n", state="old")
 expect(["watch", "--count", "1", "--seen", "4", "--exec", "echo +$SYSGENID_GENERATION"], 0, "+5\n5\n")
 
 # doctor: of the machine that this runs on only that it gets to the end
+OF_PROCESSES = "programs", "generators", "containers"
 for state, about, level, text in (
         (None, "sources", "ok", "generation 5; the VM generation id is compared"),
         (None, "check", "ok", "exact"),
         (None, "watchers", "note", "2 of 300 have not confirmed generation 5"),
+        (None, "guard, interrupts", "note", "does not tell whether it is on: it cannot be read"),
         ("user", "check", "note", "late by some milliseconds"),
         ("unseeded", "reseed", "problem", "could not be reseeded"),
         ("old", "device", "note", "an older driver"),
@@ -201,9 +265,10 @@ for state, about, level, text in (
     check("doctor", all(f["mend"] for f in problems), problems)
     check("doctor", any(f["about"] == about and f["level"] == level and text in f["text"]
                         for f in got["findings"]), (state, about, got))
-    # Who has mapped a page changes while other tests run.
-    plain = [line for line in run("doctor", state=state).stdout.decode().splitlines() if " programs: " not in line]
-    levels = [f["level"] for f in got["findings"] if f["about"] != "programs"]
+    # Which processes there are changes while other tests run.
+    plain = [line for line in run("doctor", state=state).stdout.decode().splitlines()
+             if not any(f" {about}: " in line for about in OF_PROCESSES)]
+    levels = [f["level"] for f in got["findings"] if f["about"] not in OF_PROCESSES]
     check("doctor", [line.split()[0] for line in plain] == levels, plain)
 
 # trigger
