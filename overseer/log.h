@@ -11,6 +11,5 @@ void log_line(int priority, const char *format, ...)
 #define log_error(...)	 log_line(LOG_ERR, __VA_ARGS__)
 #define log_warning(...) log_line(LOG_WARNING, __VA_ARGS__)
 #define log_notice(...)	 log_line(LOG_NOTICE, __VA_ARGS__)
-#define log_info(...)	 log_line(LOG_INFO, __VA_ARGS__)
 
 #endif /* LOG_H */
