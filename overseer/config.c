@@ -3,36 +3,44 @@
 #define _GNU_SOURCE
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <ini.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "config.h"
-#include "log.h"
+#include "nftables.h"
 
 #define SECOND	 1000000ull
 #define TIME_MAX 3600
 
 struct reading {
 	struct config *c;
+	FILE *file;
+	char *line;
+	size_t size;
+	int lines;
 	/* Why the first bad line is bad. */
 	char why[256];
 };
 
-typedef const char *parse_fn(const char *word, void *to);
-
-static const char *add_word(const char *word, struct words *words)
+bool words_add(struct words *words, const char *word)
 {
 	char **more =
 		reallocarray(words->word, words->count + 1, sizeof(*more));
 
 	if (!more)
-		return "no memory";
+		return false;
 	words->word = more;
 	more[words->count] = strdup(word);
-	return more[words->count] ? words->count++, NULL : "no memory";
+	if (!more[words->count])
+		return false;
+	words->count++;
+	return true;
 }
 
 static const char *each_word(const char *value, struct words *words,
@@ -45,8 +53,8 @@ static const char *each_word(const char *value, struct words *words,
 		if (!*word)
 			continue;
 		wrong = check(word);
-		if (!wrong)
-			wrong = add_word(word, words);
+		if (!wrong && !words_add(words, word))
+			wrong = "no memory";
 	}
 	free(copy);
 	return wrong;
@@ -56,11 +64,10 @@ static const char *check_interface(const char *word)
 {
 	if (strlen(word) >= IF_NAMESIZE)
 		return "the name of an interface has at most 15 characters";
-	for (; *word; word++) {
-		if (!isalnum((unsigned char)*word) && !strchr("._-@", *word))
-			return "an interface has a name of letters, digits and . _ - @";
-	}
-	return NULL;
+	/* The kernel takes every other character. */
+	return strpbrk(word, "/:") ?
+		       "the name of an interface has neither / nor :" :
+		       NULL;
 }
 
 static bool number(const char *word, unsigned long long max,
@@ -70,8 +77,10 @@ static bool number(const char *word, unsigned long long max,
 
 	errno = 0;
 	*value = strtoull(word, &end, 0);
-	return isdigit((unsigned char)*word) && !errno && !*end &&
-	       *value <= max;
+	/* 010 would be octal, for nftables too. */
+	return isdigit((unsigned char)*word) &&
+	       !(*word == '0' && isdigit((unsigned char)word[1])) && !errno &&
+	       !*end && *value <= max;
 }
 
 static const char *check_mark(const char *word)
@@ -99,9 +108,50 @@ static const char *check_port(const char *word)
 	return "a port is written as 22/tcp or 68/udp";
 }
 
-/* It comes to stand in a command line. */
+static bool is_one_of(const char *word, const char *const list[])
+{
+	while (*list && strcmp(*list, word))
+		list++;
+	return *list;
+}
+
+/* Where systemd does not run: the path of a cgroup below its root. */
+static const char *check_cgroup(const char *word)
+{
+	const char *c = word;
+
+	while (isalnum((unsigned char)*c) || (*c && strchr(":-_.\\@/", *c)))
+		c++;
+	if (*c || !word[1] || strstr(word, "//") || strstr(word, "/.") ||
+	    c[-1] == '/')
+		return "not the path of a cgroup, as /agents or /agents/one";
+	return NULL;
+}
+
+/*
+ * The name comes to stand in a command line. Those that are refused hold what
+ * thaws them; freezing.c finds others, and these under other names.
+ */
 static const char *check_unit(const char *word)
 {
+	static const char *const refused[] = {
+		"sysgenid-overseer",
+		"sysgenid-overseer.service",
+		"system.slice",
+		"init.scope",
+		"dbus",
+		"dbus.service",
+		"dbus-broker",
+		"dbus-broker.service",
+		"systemd-journald.service",
+		"systemd-journald",
+		NULL,
+	};
+
+	if (*word == '/')
+		return check_cgroup(word);
+	if (!strcmp(word, "-.slice") || is_one_of(word, refused))
+		return "the overseer needs that unit, to thaw it again";
 	if (*word == '-')
 		return "not the name of a unit";
 	for (; *word; word++) {
@@ -109,6 +159,32 @@ static const char *check_unit(const char *word)
 			return "not the name of a unit";
 	}
 	return NULL;
+}
+
+static const char *add_type(char **name)
+{
+	static const char *const types[] = { ".service", ".slice", ".scope",
+					     NULL };
+	const char *type = strrchr(*name, '.');
+	char *full;
+
+	if (**name == '/' || (type && is_one_of(type, types)))
+		return NULL;
+	if (asprintf(&full, "%s.service", *name) < 0)
+		return "no memory";
+	free(*name);
+	*name = full;
+	return NULL;
+}
+
+/* As systemctl(1) reads a name: one without a type is that of a service. */
+static const char *set_freeze(struct config *c, const char *value)
+{
+	const char *wrong = each_word(value, &c->freeze, check_unit);
+
+	for (size_t i = 0; !wrong && i < c->freeze.count; i++)
+		wrong = add_type(&c->freeze.word[i]);
+	return wrong;
 }
 
 static const char *set_seconds(const char *value, uint64_t *time)
@@ -125,11 +201,15 @@ static const char *set_gate(struct config *c, const char *value)
 {
 	if (!strcmp(value, "none"))
 		c->gate = GATE_NONE;
+	else if (!strcmp(value, "kernel"))
+		c->gate = GATE_KERNEL;
 	else if (!strcmp(value, "nftables"))
 		c->gate = GATE_NFTABLES;
 	else
-		return "none or nftables";
-	return NULL;
+		return "none, kernel or nftables";
+	return c->gate != GATE_NFTABLES || NFTABLES_ARE_BUILT_IN ?
+		       NULL :
+		       NFTABLES_MISSING;
 }
 
 static const char *set_publisher(struct config *c, const char *value)
@@ -158,22 +238,62 @@ static const char *set_laggards(struct config *c, const char *value)
 	return NULL;
 }
 
+static const char *set_reseed(struct config *c, const char *value)
+{
+	if (!strcmp(value, "require"))
+		c->reseed = RESEED_REQUIRE;
+	else if (!strcmp(value, "warn"))
+		c->reseed = RESEED_WARN;
+	else if (!strcmp(value, "settled"))
+		c->reseed = RESEED_SETTLED;
+	else
+		return "require, settled or warn";
+	return NULL;
+}
+
 static const char *set_destroy_connections(struct config *c, const char *value)
 {
-	if (strcmp(value, "yes") && strcmp(value, "no"))
-		return "yes or no";
-	c->destroy_connections = !strcmp(value, "yes");
+	if (!strcmp(value, "with-gate"))
+		c->destroy_connections = DESTROY_WITH_GATE;
+	else if (!strcmp(value, "yes"))
+		c->destroy_connections = DESTROY_ALWAYS;
+	else if (!strcmp(value, "no"))
+		c->destroy_connections = DESTROY_NEVER;
+	else
+		return "with-gate, yes or no";
 	return NULL;
+}
+
+static const char *set_sessions(struct config *c, const char *value)
+{
+	if (strcmp(value, "reset") && strcmp(value, "keep"))
+		return "reset or keep";
+	c->reset_sessions = !strcmp(value, "reset");
+	return NULL;
+}
+
+bool config_vsock(const char *value, unsigned int *cid, unsigned int *port)
+{
+	char word[2][16], *at[] = { word[0], word[1] };
+	unsigned long long found[2];
+
+	if (sscanf(value, "vsock:%15[^:]:%15s", at[0], at[1]) != 2 ||
+	    strlen(value) !=
+		    strlen("vsock::") + strlen(at[0]) + strlen(at[1]) ||
+	    !number(at[0], UINT32_MAX, &found[0]) ||
+	    !number(at[1], UINT32_MAX, &found[1]))
+		return false;
+	*cid = (unsigned int)found[0];
+	*port = (unsigned int)found[1];
+	return true;
 }
 
 static const char *set_announce(struct config *c, const char *value)
 {
 	unsigned int cid, port;
-	char end;
 
-	if (*value != '/' &&
-	    sscanf(value, "vsock:%u:%u%c", &cid, &port, &end) != 2)
-		return "a path, or vsock:CID:PORT";
+	if (*value != '/' && !config_vsock(value, &cid, &port))
+		return "a path, or vsock:CID:PORT, each at most 4294967295";
 	free(c->announce);
 	c->announce = strdup(value);
 	return c->announce ? NULL : "no memory";
@@ -194,9 +314,23 @@ static const char *set_except_ports(struct config *c, const char *value)
 	return each_word(value, &c->except_ports, check_port);
 }
 
-static const char *set_freeze(struct config *c, const char *value)
+/* All of the line is one expression. Here, as the error has a line. */
+static const char *set_except_filter(struct config *c, const char *value)
 {
-	return each_word(value, &c->freeze, check_unit);
+	static char why[sizeof(c->except.why)];
+	struct exceptions alone = { .filter = NULL };
+	const bool ok = exceptions_add_filter(&alone, value);
+
+	snprintf(why, sizeof(why), "%s", alone.why);
+	exceptions_free(&alone);
+	if (!ok)
+		return why;
+	return words_add(&c->except_filters, value) ? NULL : "no memory";
+}
+
+static const char *set_reseed_timeout(struct config *c, const char *value)
+{
+	return set_seconds(value, &c->reseed_timeout);
 }
 
 static const char *set_hook_timeout(struct config *c, const char *value)
@@ -214,6 +348,72 @@ static const char *set_kill_timeout(struct config *c, const char *value)
 	return set_seconds(value, &c->kill_timeout);
 }
 
+static const char *set_quiesce_limit(struct config *c, const char *value)
+{
+	const char *wrong;
+
+	if (!strcmp(value, "none")) {
+		c->quiesce_limit = 0;
+		return NULL;
+	}
+	wrong = set_seconds(value, &c->quiesce_limit);
+	return wrong ? "none, or a whole number of seconds from 1 to 3600" :
+		       NULL;
+}
+
+static bool has_kill(const struct config *c)
+{
+	return c->laggards == LAGGARDS_KILL;
+}
+
+static bool has_sessions(const struct config *c)
+{
+	return c->reset_sessions;
+}
+
+static bool has_gate_kernel(const struct config *c)
+{
+	return c->gate == GATE_KERNEL;
+}
+
+static bool has_freeze(const struct config *c)
+{
+	return c->freeze.count;
+}
+
+static bool has_announce_vsock(const struct config *c)
+{
+	return c->announce && *c->announce != '/';
+}
+
+static bool has_announce_device(const struct config *c)
+{
+	return c->announce && *c->announce == '/';
+}
+
+/* No name is a part of another. */
+static const struct {
+	const char *name;
+	bool (*is_on)(const struct config *c);
+} steps[STEPS] = {
+	[STEP_KILL] = { "laggards=kill", has_kill },
+	[STEP_SESSIONS] = { "sessions=reset", has_sessions },
+	[STEP_GATE_KERNEL] = { "gate=kernel", has_gate_kernel },
+	[STEP_FREEZE] = { "freeze", has_freeze },
+	[STEP_ANNOUNCE_VSOCK] = { "announce=vsock", has_announce_vsock },
+	[STEP_ANNOUNCE_DEVICE] = { "announce=path", has_announce_device },
+};
+
+const char *config_step_name(enum config_step step)
+{
+	return steps[step].name;
+}
+
+bool config_has_step(const struct config *c, enum config_step step)
+{
+	return steps[step].is_on(c);
+}
+
 static const struct key {
 	const char *name;
 	const char *(*set)(struct config *c, const char *value);
@@ -222,14 +422,19 @@ static const struct key {
 	{ "except-interfaces", set_except_interfaces },
 	{ "except-marks", set_except_marks },
 	{ "except-ports", set_except_ports },
+	{ "except-filter", set_except_filter },
 	{ "hook-timeout", set_hook_timeout },
 	{ "watcher-timeout", set_watcher_timeout },
 	{ "kill-timeout", set_kill_timeout },
 	{ "laggards", set_laggards },
 	{ "destroy-connections", set_destroy_connections },
+	{ "sessions", set_sessions },
 	{ "freeze", set_freeze },
 	{ "announce", set_announce },
 	{ "publisher", set_publisher },
+	{ "reseed", set_reseed },
+	{ "reseed-timeout", set_reseed_timeout },
+	{ "quiesce-limit", set_quiesce_limit },
 };
 
 static int take(void *user, const char *section, const char *name,
@@ -256,50 +461,190 @@ static int take(void *user, const char *section, const char *name,
 	return 0;
 }
 
-bool config_read(struct config *c, const char *path)
-{
-	struct reading r = { .c = c };
-	FILE *f;
-	int line;
+static const struct config defaults = {
+	.gate = GATE_NONE,
+	.hook_timeout = 90 * SECOND,
+	.watcher_timeout = 30 * SECOND,
+	.kill_timeout = 5 * SECOND,
+	.laggards = LAGGARDS_HOLD,
+	.destroy_connections = DESTROY_WITH_GATE,
+	.reset_sessions = true,
+	.reseed_timeout = 30 * SECOND,
+	.quiesce_limit = 60 * SECOND,
+};
 
-	*c = (struct config){
-		.gate = GATE_NONE,
-		.hook_timeout = 30 * SECOND,
-		.watcher_timeout = 30 * SECOND,
-		.kill_timeout = 5 * SECOND,
-		.laggards = LAGGARDS_HOLD,
-		.destroy_connections = true,
-	};
-	f = fopen(path, "re");
-	if (!f && errno == ENOENT)
-		return true;
-	if (!f) {
-		log_error("%s: %s", path, strerror(errno));
-		return false;
+/*
+ * One line. libinih would take an indented one for more of the line above, and the
+ * rest of a long one for another. A zero byte would end what it sees of a line.
+ */
+static char *read_line(char *line, int size, void *user)
+{
+	struct reading *r = user;
+	char *text;
+	ssize_t n = r->why[0] ? -1 : getline(&r->line, &r->size, r->file);
+
+	if (n < 0)
+		return NULL;
+	r->lines++;
+	if (n && r->line[n - 1] == '\n')
+		r->line[--n] = 0;
+	text = r->line + strspn(r->line, " \t");
+	/* libinih would take the rest of a long one for a key. */
+	if (!memchr(r->line, 0, (size_t)n) && (*text == '#' || *text == ';'))
+		*text = 0;
+	if (memchr(r->line, 0, (size_t)n) && *text)
+		snprintf(r->why, sizeof(r->why), "a line has no zero byte");
+	else if (*text && n >= size)
+		snprintf(r->why, sizeof(r->why),
+			 "a line has at most %d characters", size - 1);
+	if (r->why[0])
+		return NULL;
+	return strcpy(line, text);
+}
+
+/* The number of the first bad line; -errno if the file cannot be read; 0: good. */
+static int parse_file(struct reading *r, const char *path)
+{
+	/* A FIFO would wait for its writer. */
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), line;
+	struct stat st;
+	FILE *f;
+
+	if (fd < 0) {
+		line = -errno;
+		/*
+		 * A link that leads nowhere is there, and somebody wanted a
+		 * configuration. So did who named another path.
+		 */
+		return line == -ENOENT && !strcmp(path, CONFIG_PATH) &&
+				       lstat(path, &st) ?
+			       0 :
+			       line;
 	}
-	line = ini_parse_file(f, take, &r);
+	if (!fstat(fd, &st) && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
+		snprintf(r->why, sizeof(r->why), "not a regular file");
+		close(fd);
+		return -EINVAL;
+	}
+	f = fdopen(fd, "r");
+	if (!f) {
+		line = -errno;
+		close(fd);
+		return line;
+	}
+	errno = 0;
+	r->file = f;
+	line = ini_parse_stream(read_line, r, take, r);
+	/* libinih takes an error for the end. */
+	if (line < 0)
+		line = -ENOMEM;
+	else if (!r->why[0] && !feof(f))
+		line = errno ? -errno : -EIO;
+	else if (!line && r->why[0])
+		line = r->lines;
+	free(r->line);
 	fclose(f);
-	if (!line)
+	return line;
+}
+
+/*
+ * The unit's rights are those of the configuration that systemd last read: a step
+ * that came since would fail only when it is needed.
+ */
+static const char *step_without_rights(const struct config *c)
+{
+	const char *without = getenv(CONFIG_WITHOUT);
+
+	for (int i = 0; without && i < STEPS; i++) {
+		if (steps[i].is_on(c) && strstr(without, steps[i].name))
+			return steps[i].name;
+	}
+	return NULL;
+}
+
+static bool add_each(struct exceptions *e, const struct words *words,
+		     bool (*add)(struct exceptions *e, const char *word))
+{
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < words->count; i++)
+		ok = add(e, words->word[i]);
+	return ok;
+}
+
+/* False, and why. */
+static bool for_kernel(struct config *c)
+{
+	struct exceptions *e = &c->except;
+
+	return add_each(e, &c->except_interfaces, exceptions_add_device) &&
+	       add_each(e, &c->except_marks, exceptions_add_mark) &&
+	       add_each(e, &c->except_filters, exceptions_add_filter) &&
+	       exceptions_join_filters(e);
+}
+
+/* What no line alone has wrong; NULL: nothing. */
+static const char *check_whole(struct config *c)
+{
+	if (c->gate != GATE_KERNEL)
+		return c->except_filters.count && c->gate == GATE_NFTABLES ?
+			       "except-filter is of gate = kernel; for nftables there is except-ports" :
+			       NULL;
+	if (c->except_ports.count)
+		return "except-ports is of gate = nftables; gate = kernel takes except-filter = tcp port 22";
+	if (c->publisher)
+		return "gate = kernel needs the module, and publisher is for machines without it";
+	return for_kernel(c) ? NULL : c->except.why;
+}
+
+bool config_read(struct config *c, const char *path, char *why, size_t size)
+{
+	struct config found = defaults;
+	struct reading r = { .c = &found };
+	int line = parse_file(&r, path);
+	const char *wrong = line ? NULL : check_whole(&found);
+	const char *without = line || wrong ? NULL :
+					      step_without_rights(&found);
+
+	if (!line && !wrong && !without) {
+		config_free(c);
+		*c = found;
 		return true;
-	log_error("%s, line %d: %s", path, line,
-		  r.why[0] ? r.why : "neither \"key = value\" nor [overseer]");
-	config_free(c);
+	}
+	if (without)
+		snprintf(
+			why, size,
+			"%s: %s: the unit was started without the rights for that: systemctl daemon-reload, then systemctl restart sysgenid-overseer",
+			path, without);
+	else if (wrong)
+		snprintf(why, size, "%s: %s", path, wrong);
+	else if (line < 0)
+		snprintf(why, size, "%s: %s", path,
+			 r.why[0] ? r.why : strerror(-line));
+	else
+		snprintf(why, size, "%s, line %d: %s", path, line,
+			 r.why[0] ? r.why :
+				    "neither \"key = value\" nor [overseer]");
+	config_free(&found);
 	return false;
 }
 
-static void free_words(struct words *words)
+void words_free(struct words *words)
 {
 	for (size_t i = 0; i < words->count; i++)
 		free(words->word[i]);
 	free(words->word);
+	*words = (struct words){ .word = NULL };
 }
 
 void config_free(struct config *c)
 {
-	free_words(&c->except_interfaces);
-	free_words(&c->except_marks);
-	free_words(&c->except_ports);
-	free_words(&c->freeze);
+	words_free(&c->except_interfaces);
+	words_free(&c->except_marks);
+	words_free(&c->except_ports);
+	words_free(&c->except_filters);
+	exceptions_free(&c->except);
+	words_free(&c->freeze);
 	free(c->announce);
-	*c = (struct config){ .gate = GATE_NONE };
+	*c = defaults;
 }

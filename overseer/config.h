@@ -6,9 +6,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../tools/exceptions.h"
+
 enum gate_kind {
 	GATE_NONE,
 	GATE_NFTABLES,
+	GATE_KERNEL,
 };
 
 /* What becomes of a laggard. */
@@ -25,10 +28,46 @@ enum publisher_kind {
 	PUBLISHER_VMCLOCK,
 };
 
+/* What becomes of a machine whose random generator was not reseeded. */
+enum reseed {
+	RESEED_REQUIRE,
+	RESEED_WARN,
+	/* As the first one, and the last reseed has to be over before the gate opens. */
+	RESEED_SETTLED,
+};
+
+/* Whether TCP connections are destroyed. Resets leave the machine where no gate drops them. */
+enum destroy {
+	DESTROY_WITH_GATE,
+	DESTROY_ALWAYS,
+	DESTROY_NEVER,
+};
+
 struct words {
 	char **word;
 	size_t count;
 };
+
+/*
+ * What a configuration may have, and needs rights for that a unit without it does
+ * without: overseer/generator/ takes them away.
+ */
+enum config_step {
+	STEP_KILL,
+	STEP_SESSIONS,
+	STEP_GATE_KERNEL,
+	STEP_FREEZE,
+	STEP_ANNOUNCE_VSOCK,
+	STEP_ANNOUNCE_DEVICE,
+	STEPS,
+};
+
+/* In the environment of a unit: the names of steps that it has no rights for. */
+#define CONFIG_WITHOUT "SYSGENID_OVERSEER_WITHOUT"
+
+/* False: no memory. */
+bool words_add(struct words *words, const char *word);
+void words_free(struct words *words);
 
 /* sysgenid-overseer.conf(5) describes each. Times in microseconds. */
 struct config {
@@ -36,23 +75,41 @@ struct config {
 	struct words except_interfaces;
 	struct words except_marks;
 	struct words except_ports;
+	struct words except_filters;
+	/* What the four above are to the gate in the kernel. */
+	struct exceptions except;
 	uint64_t hook_timeout;
 	uint64_t watcher_timeout;
 	uint64_t kill_timeout;
 	enum laggards laggards;
-	bool destroy_connections;
+	enum destroy destroy_connections;
+	bool reset_sessions;
 	struct words freeze;
 	char *announce;
 	enum publisher_kind publisher;
+	enum reseed reseed;
+	/* How long the last reseed may take. */
+	uint64_t reseed_timeout;
+	/* 0: without a limit. */
+	uint64_t quiesce_limit;
 };
 
+#ifndef CONFIG_PATH
 #define CONFIG_PATH "/etc/sysgenid/overseer.conf"
+#endif
 
 /*
- * The whole file is read and checked before anything of it counts; a file that
- * is not there is one with no keys. False after a complaint with the line.
+ * Whole or not at all: the configuration of the file replaces @c, which holds zeros
+ * or an older one. False: @c stays as it is, and @why says what is wrong, with the
+ * line. A file that is not there is one with no keys. One with a step that
+ * $SYSGENID_OVERSEER_WITHOUT names is refused.
  */
-bool config_read(struct config *c, const char *path);
+bool config_read(struct config *c, const char *path, char *why, size_t size);
+const char *config_step_name(enum config_step step);
+bool config_has_step(const struct config *c, enum config_step step);
+/* "vsock:CID:PORT". */
+bool config_vsock(const char *value, unsigned int *cid, unsigned int *port);
+/* What is left has no keys. */
 void config_free(struct config *c);
 
 #endif /* CONFIG_H */

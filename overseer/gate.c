@@ -1,270 +1,251 @@
 // SPDX-License-Identifier: MIT
-/* The gate: keeps what rules.c writes in the kernel, or the state in a file. */
-#define _GNU_SOURCE
-#include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
-#include <linux/netfilter/nfnetlink.h>
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
-#include <nftables/libnftables.h>
-#include <stdio.h>
+/* The gate: which kind the configuration wants, what it remembers in a file, and what is left of other kinds. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
+#include "armed.h"
+#include "gate-file.h"
+#include "gate-kernel.h"
+#include "gate-nftables.h"
 #include "gate.h"
 #include "log.h"
-#include "rules.h"
-
-/* On a tmpfs: a reboot is no restore. */
-#ifndef STATE_FILE
-#define STATE_FILE "/run/sysgenid/overseer.state"
-#endif
-
-/* An interface may go between the look at them and the transaction. */
-#define TRIES 5
+#include "nftables.h"
 
 struct gate {
 	const struct config *config;
-	/* NULL: no gate, the file. */
-	struct nft_ctx *nft;
-	struct rules_options options;
-	/* Changes of rules, changes of interfaces, and an epoll of both. */
-	int rules, links, events;
+	/* NULL where they are neither wanted nor left. */
+	struct gate_nftables *rules;
+	struct gate_kernel *kernel;
+	/* Of other kinds than the configuration's. */
+	bool rules_left, kernel_left;
 };
 
-/* All or nothing; @quiet where it is a question. */
-static bool run(struct gate *gate, const char *commands, bool quiet)
+static bool uses_rules(const struct gate *gate)
 {
-	int r = nft_run_cmd_from_buffer(gate->nft, commands);
-	const char *error = nft_ctx_get_error_buffer(gate->nft);
-
-	if (r && !quiet)
-		log_error("nftables: %.*s", (int)strcspn(error, "\n"), error);
-	return !r;
+	return gate->config->gate == GATE_NFTABLES;
 }
 
-static int subscribe(int protocol, unsigned int group)
+static bool uses_kernel(const struct gate *gate)
 {
-	struct sockaddr_nl address = {
-		.nl_family = AF_NETLINK,
-		.nl_groups = 1u << (group - 1),
-	};
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
-			protocol);
-
-	if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address))) {
-		close(fd);
-		return -1;
-	}
-	return fd;
+	return gate->config->gate == GATE_KERNEL;
 }
 
-static bool open_events(struct gate *gate)
+static bool open_rules(struct gate *gate)
 {
-	struct epoll_event readable = { .events = EPOLLIN };
-
-	gate->rules = subscribe(NETLINK_NETFILTER, NFNLGRP_NFTABLES);
-	gate->links = subscribe(NETLINK_ROUTE, RTNLGRP_LINK);
-	gate->events = epoll_create1(EPOLL_CLOEXEC);
-	return gate->rules >= 0 && gate->links >= 0 && gate->events >= 0 &&
-	       !epoll_ctl(gate->events, EPOLL_CTL_ADD, gate->rules,
-			  &readable) &&
-	       !epoll_ctl(gate->events, EPOLL_CTL_ADD, gate->links, &readable);
+	if (!gate->rules)
+		gate->rules = gate_nftables_new(gate->config, uses_rules(gate));
+	return gate->rules;
 }
 
-/* What this kernel and this nftables can, found by asking for it. */
-static void find_options(struct gate *gate)
+static bool open_kernel(struct gate *gate)
 {
-	nft_ctx_set_dry_run(gate->nft, true);
-	gate->options.egress =
-		run(gate,
-		    "table netdev " RULES_TABLE "-probe {\n"
-		    "chain egress {\n"
-		    "type filter hook egress device \"lo\" priority 0;\n"
-		    "}\n}\n",
-		    true);
-	gate->options.owner = run(gate,
-				  "table inet " RULES_TABLE " {\n"
-				  "flags owner, persist;\n}\n",
-				  true);
-	nft_ctx_set_dry_run(gate->nft, false);
-	if (!gate->options.egress)
-		log_warning(
-			"this kernel has no netdev egress hook: packet sockets, those of a DHCP client for example, can send while the gate is closed");
+	if (!gate->kernel)
+		gate->kernel = gate_kernel_new(gate->config);
+	return gate->kernel;
 }
 
 struct gate *gate_new(const struct config *c)
 {
 	struct gate *gate = calloc(1, sizeof(*gate));
 
-	if (!gate)
+	if (!gate) {
+		log_error("no memory for the gate");
 		return NULL;
+	}
 	gate->config = c;
-	gate->rules = gate->links = gate->events = -1;
-	if (c->gate == GATE_NONE)
+	if ((!uses_rules(gate) || open_rules(gate)) &&
+	    (!uses_kernel(gate) || open_kernel(gate)))
 		return gate;
-	gate->nft = nft_ctx_new(NFT_CTX_DEFAULT);
-	if (!gate->nft || nft_ctx_buffer_output(gate->nft) ||
-	    nft_ctx_buffer_error(gate->nft)) {
-		log_error("nftables cannot be used: %s", strerror(errno));
-		gate_free(gate);
-		return NULL;
-	}
-	/* As rules.c writes them. */
-	nft_ctx_output_set_flags(gate->nft, NFT_CTX_OUTPUT_NUMERIC_PRIO);
-	if (!open_events(gate)) {
-		log_error("netlink: %s", strerror(errno));
-		gate_free(gate);
-		return NULL;
-	}
-	find_options(gate);
-	return gate;
+	gate_free(gate);
+	return NULL;
 }
 
 void gate_free(struct gate *gate)
 {
 	if (!gate)
 		return;
-	if (gate->nft)
-		nft_ctx_free(gate->nft);
-	for (int i = 0; i < 3; i++) {
-		const int fd =
-			(int[]){ gate->rules, gate->links, gate->events }[i];
-
-		if (fd >= 0)
-			close(fd);
-	}
+	gate_nftables_free(gate->rules);
+	gate_kernel_free(gate->kernel);
 	free(gate);
 }
 
-static bool recall_from_file(struct situation *s)
+/* 1, 0, or -errno after a complaint. */
+static int look_for_rules(void)
 {
-	FILE *f = fopen(STATE_FILE, "re");
-	char name[16];
-	int until_resume;
-	bool ok;
+	const int there = gate_nftables_is_there();
 
-	if (!f)
-		return false;
-	ok = fscanf(f, "%15s %" SCNu32 " %d", name, &s->generation,
-		    &until_resume) == 3 &&
-	     state_from_name(name, &s->state);
-	s->until_resume = ok && until_resume;
-	fclose(f);
-	return ok;
+	if (there < 0)
+		log_error("nftables: the rules cannot be listed: %s",
+			  strerror(-there));
+	return there;
 }
 
-static bool store_in_file(const struct situation *s)
+static int look_for_kernel(void)
 {
-	FILE *f = fopen(STATE_FILE ".new", "we");
-	bool ok;
+	const int there = armed_is_noted();
 
-	if (!f) {
-		log_error(STATE_FILE ".new: %s", strerror(errno));
-		return false;
+	if (there < 0)
+		log_error("it is not known whether the gate is armed: %s",
+			  strerror(-there));
+	return there;
+}
+
+enum gate_kind gate_left(void)
+{
+	if (look_for_kernel())
+		return GATE_KERNEL;
+	return NFTABLES_ARE_BUILT_IN && look_for_rules() ? GATE_NFTABLES :
+							   GATE_NONE;
+}
+
+bool gate_is_there(void)
+{
+	return look_for_kernel() || look_for_rules();
+}
+
+static enum recalled recall_from_rules(struct gate *gate, struct situation *s)
+{
+	const int there = look_for_rules();
+
+	/* Even if they cannot be read: who opens by force is to be rid of them. */
+	gate->rules_left = !uses_rules(gate) && there > 0;
+	if (there <= 0)
+		return there ? CANNOT_LOOK : NOTHING_THERE;
+	return open_rules(gate) ? gate_nftables_recall(gate->rules, s) :
+				  CANNOT_LOOK;
+}
+
+static enum recalled recall_from_kernel(struct gate *gate, struct situation *s)
+{
+	const int there = look_for_kernel();
+
+	gate->kernel_left = !uses_kernel(gate) && there > 0;
+	if (there < 0)
+		return CANNOT_LOOK;
+	return uses_kernel(gate) ? gate_kernel_recall(gate->kernel, s) :
+				   NOTHING_THERE;
+}
+
+enum recalled gate_recall(struct gate *gate, struct situation *s)
+{
+	struct situation in_file, in_rules;
+	const enum recalled file = gate_file_recall(&in_file);
+	const enum recalled rules = recall_from_rules(gate, &in_rules);
+	const enum recalled kernel = recall_from_kernel(gate, s);
+	bool from_rules = rules == RECALLED;
+
+	if (file == CANNOT_LOOK || rules == CANNOT_LOOK ||
+	    kernel == CANNOT_LOOK)
+		return CANNOT_LOOK;
+	if (file == NOTHING_THERE && rules == NOTHING_THERE)
+		return kernel;
+	/* The last overseer was killed between the two: the one that is not ready counts. */
+	if (file == RECALLED && rules == RECALLED)
+		from_rules = uses_rules(gate) ? in_rules.state != READY ||
+							in_file.state == READY :
+						in_file.state == READY &&
+							in_rules.state != READY;
+	*s = from_rules ? in_rules : in_file;
+	return RECALLED;
+}
+
+static bool remove_rules(struct gate *gate)
+{
+	return open_rules(gate) && gate_nftables_set(gate->rules, NULL);
+}
+
+static bool remove_kernel(struct gate *gate)
+{
+	return open_kernel(gate) && gate_kernel_remove(gate->kernel);
+}
+
+/* Once the configured kind is in place. */
+static bool remove_leftovers(struct gate *gate)
+{
+	if (gate->rules_left) {
+		log_notice("the rules of the gate are removed: %s",
+			   uses_kernel(gate) ? "gate = kernel" : "gate = none");
+		gate->rules_left = !remove_rules(gate);
 	}
-	ok = fprintf(f, "%s %" PRIu32 " %d\n", state_name(s->state),
-		     s->generation, s->until_resume) > 0;
-	if (fclose(f) || !ok || rename(STATE_FILE ".new", STATE_FILE)) {
-		log_error(STATE_FILE ": %s", strerror(errno));
-		return false;
+	if (gate->kernel_left) {
+		log_notice("the gate in the kernel is disarmed: %s",
+			   uses_rules(gate) ? "gate = nftables" :
+					      "gate = none");
+		gate->kernel_left = !remove_kernel(gate);
 	}
-	return true;
+	return !gate->rules_left && !gate->kernel_left;
 }
 
-/* NULL if there is none. Once: the buffer is empty when it has been asked for. */
-static const char *list_table(struct gate *gate, const char *command)
+/*
+ * The file first: the kernel remembers no situation, and who finds the file shuts the
+ * gate again.
+ */
+static bool set_kernel(struct gate *gate, const struct situation *s)
 {
-	return run(gate, command, true) ? nft_ctx_get_output_buffer(gate->nft) :
-					  NULL;
+	const bool stored = gate_file_store(s);
+
+	if (s->state == READY)
+		return stored && gate_kernel_set(gate->kernel, s);
+	return gate_kernel_set(gate->kernel, s) && stored;
 }
 
-bool gate_recall(struct gate *gate, struct situation *s)
+/*
+ * Closes before it writes the file, and writes the file before it opens. Who is
+ * killed in between leaves one of the two that is not ready, and that one counts.
+ */
+static bool set_rules(struct gate *gate, const struct situation *s)
 {
-	const char *listed;
+	bool closed;
 
-	if (!gate->nft)
-		return recall_from_file(s);
-	listed = list_table(gate, "list table inet " RULES_TABLE);
-	return listed && rules_situation(listed, s);
+	if (s->state == READY)
+		return gate_file_store(s) && gate_nftables_set(gate->rules, s);
+	closed = gate_nftables_set(gate->rules, s);
+	return gate_file_store(s) && closed;
 }
 
 bool gate_set(struct gate *gate, const struct situation *s)
 {
-	bool ok = false;
+	const bool set = uses_kernel(gate) ? set_kernel(gate, s) :
+			 uses_rules(gate)  ? set_rules(gate, s) :
+					     gate_file_store(s);
 
-	if (!gate->nft)
-		return store_in_file(s);
-	for (int i = 1; !ok && i <= TRIES; i++) {
-		char *text = rules_text(gate->config, s, gate->options);
+	return set && remove_leftovers(gate);
+}
 
-		ok = text && run(gate, text, i < TRIES);
-		free(text);
-	}
-	return ok;
+bool gate_close_on_top(struct gate *gate)
+{
+	if (uses_kernel(gate))
+		return gate_kernel_close_on_top(gate->kernel);
+	return !uses_rules(gate) || gate_nftables_close_on_top(gate->rules);
 }
 
 bool gate_remove(struct gate *gate)
 {
-	if (!gate->nft) {
-		unlink(STATE_FILE);
-		return true;
-	}
-	return gate_set(gate, NULL);
+	const int rules = uses_rules(gate) ? 1 : look_for_rules();
+	const int kernel = uses_kernel(gate) ? 1 : look_for_kernel();
+	const bool no_rules = !rules || (rules > 0 && remove_rules(gate));
+	const bool no_kernel = !kernel || (kernel > 0 && remove_kernel(gate));
+
+	return gate_file_remove() && no_rules && no_kernel;
 }
 
 int gate_fd(const struct gate *gate)
 {
-	return gate->events;
+	return uses_rules(gate) ? gate_nftables_fd(gate->rules) : -1;
 }
 
-/* With its state, and, but in READY, both of the places that are closed. */
-static bool is_in_place(struct gate *gate, const struct situation *s)
+bool gate_check(struct gate *gate, const struct situation *s)
 {
-	const char *listed = list_table(gate, "list table inet " RULES_TABLE);
-	struct situation there;
-	char *inet;
-	bool closed;
+	bool rules;
 
-	if (!listed || !rules_situation(listed, &there) ||
-	    there.state != s->state || there.generation != s->generation)
-		return false;
-	if (s->state == READY)
+	if (!gate_nftables_changed(gate->rules, &rules) || !s ||
+	    gate_nftables_is_in_place(gate->rules, s))
 		return true;
-	inet = strdup(listed);
-	listed = list_table(gate, "list table netdev " RULES_TABLE);
-	closed = inet && listed && rules_close_all(gate->config, inet, listed);
-	free(inet);
-	return closed;
-}
-
-/* What was lost (ENOBUFS) is no matter: what counts is what is there now. */
-static bool drain(int fd)
-{
-	char unused[8192];
-	bool any = false;
-
-	while (recv(fd, unused, sizeof(unused), 0) > 0 || errno == ENOBUFS) {
-		any = true;
-		errno = 0;
-	}
-	return any;
-}
-
-void gate_check(struct gate *gate, const struct situation *s)
-{
-	bool rules = drain(gate->rules), links = drain(gate->links);
-
-	if ((!rules && !links) || is_in_place(gate, s))
-		return;
 	if (s->state != READY && rules)
 		log_warning(
 			"somebody changed the rules of the gate: closed again");
 	else if (s->state != READY)
 		log_notice("there is a new interface: closed, too");
-	gate_set(gate, s);
+	/* Looked at again: what cannot be seen would be put back for ever. */
+	return gate_set(gate, s) && gate_nftables_is_in_place(gate->rules, s);
 }

@@ -8,7 +8,9 @@
  * go past them: these meet the hooks of each interface.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <inttypes.h>
+#include <json-c/json.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,12 +18,14 @@
 
 #include "rules.h"
 
-#define INET   "inet " RULES_TABLE
-#define NETDEV "netdev " RULES_TABLE
+#define INET	      "inet " RULES_TABLE
+#define NETDEV	      "netdev " RULES_TABLE
+#define INET_ON_TOP   "inet " RULES_TABLE_ON_TOP
+#define NETDEV_ON_TOP "netdev " RULES_TABLE_ON_TOP
 
 /* After the tracking of connections (-200): marks of replies are known then. */
 #define INET_PRIORITY	"-150"
-#define NETDEV_PRIORITY "-500"
+#define NETDEV_PRIORITY -500
 
 static bool is_one_of(const struct words *words, const char *word)
 {
@@ -48,11 +52,73 @@ static bool has_exceptions_on_all(const struct config *c)
 	return c->except_marks.count || c->except_ports.count;
 }
 
-static void interfaces(FILE *f, const struct config *c, const char *key)
+/* For a rule: neither the end of a quotation nor a pattern. */
+static bool can_be_quoted(const char *name)
 {
-	for (size_t i = 0; i < c->except_interfaces.count; i++)
-		fprintf(f, "%s \"%s\" accept\n", key,
-			c->except_interfaces.word[i]);
+	return !strpbrk(name, "\"*");
+}
+
+/*
+ * The index of an exception that rules cannot name, or 0: there is no such interface.
+ * Or the index is the name of another interface, which nftables would take.
+ */
+static unsigned int index_of_exception(const char *name)
+{
+	const unsigned int index = can_be_quoted(name) ? 0 :
+							 if_nametoindex(name);
+	char number[16];
+
+	snprintf(number, sizeof(number), "%u", index);
+	return if_nametoindex(number) ? 0 : index;
+}
+
+/* @way: iif or oif. False: there is no way to match it now. */
+static bool match(FILE *f, const char *way, const char *name)
+{
+	const unsigned int index = index_of_exception(name);
+
+	if (can_be_quoted(name))
+		fprintf(f, "%sname \"%s\" ", way, name);
+	else if (index)
+		fprintf(f, "%s %u ", way, index);
+	else
+		return false;
+	return true;
+}
+
+static void interfaces(FILE *f, const struct config *c, const char *way)
+{
+	for (size_t i = 0; i < c->except_interfaces.count; i++) {
+		if (match(f, way, c->except_interfaces.word[i]))
+			fputs("accept\n", f);
+	}
+}
+
+/* Which indices are in the rules: they are to be written anew when one changes. */
+static void mark_indices(FILE *f, const struct config *c)
+{
+	for (size_t i = 0; i < c->except_interfaces.count; i++) {
+		const unsigned int index =
+			index_of_exception(c->except_interfaces.word[i]);
+
+		if (index)
+			fprintf(f, "chain except-%u {\n}\n", index);
+	}
+}
+
+static bool has_indices(const char *inet, const struct config *c)
+{
+	char chain[32];
+
+	for (size_t i = 0; i < c->except_interfaces.count; i++) {
+		const unsigned int index =
+			index_of_exception(c->except_interfaces.word[i]);
+
+		snprintf(chain, sizeof(chain), "chain except-%u {", index);
+		if (index && !strstr(inet, chain))
+			return false;
+	}
+	return true;
 }
 
 /* Ports that this machine serves: @ours is "dport" of what comes in. */
@@ -92,13 +158,12 @@ static void marks_of_replies(FILE *f, const struct config *c)
 /* Routed between two that stay open, or by a mark. */
 static void forward(FILE *f, const struct config *c)
 {
-	for (size_t i = 0; i < c->except_interfaces.count; i++) {
-		fprintf(f, "iifname \"%s\" ", c->except_interfaces.word[i]);
-		fputs("oifname { ", f);
-		for (size_t j = 0; j < c->except_interfaces.count; j++)
-			fprintf(f, "%s\"%s\"", j ? ", " : "",
-				c->except_interfaces.word[j]);
-		fputs(" } accept\n", f);
+	const struct words *open = &c->except_interfaces;
+
+	for (size_t i = 0; i < open->count * open->count; i++) {
+		if (match(f, "iif", open->word[i / open->count]) &&
+		    match(f, "oif", open->word[i % open->count]))
+			fputs("accept\n", f);
 	}
 	marks_out(f, c);
 	marks_of_replies(f, c);
@@ -121,14 +186,14 @@ static void inet_chains(FILE *f, const struct config *c)
 {
 	begin(f, "input");
 	fputs("iifname \"lo\" accept\n", f);
-	interfaces(f, c, "iifname");
+	interfaces(f, c, "iif");
 	ports(f, c, "dport");
 	neighbours(f, c);
 	marks_of_replies(f, c);
 	end(f);
 	begin(f, "output");
 	fputs("oifname \"lo\" accept\n", f);
-	interfaces(f, c, "oifname");
+	interfaces(f, c, "oif");
 	ports(f, c, "sport");
 	neighbours(f, c);
 	marks_out(f, c);
@@ -136,6 +201,7 @@ static void inet_chains(FILE *f, const struct config *c)
 	begin(f, "forward");
 	forward(f, c);
 	end(f);
+	mark_indices(f, c);
 }
 
 /* A mark is known only further in, so with one IP has to pass here. */
@@ -150,36 +216,40 @@ static void netdev_rules(FILE *f, const struct config *c, const char *ours)
 	end(f);
 }
 
-static void netdev_chains(FILE *f, const struct config *c, unsigned int index,
-			  const char *name, bool egress)
+static void netdev_chain(FILE *f, const struct config *c, const char *hook,
+			 const struct if_nameindex *i, const char *ours)
 {
 	fprintf(f,
-		"chain ingress-%u {\ntype filter hook ingress device \"%s\" priority " NETDEV_PRIORITY
-		"; policy drop;\n",
-		index, name);
-	netdev_rules(f, c, "dport");
-	if (!egress)
-		return;
-	fprintf(f,
-		"chain egress-%u {\ntype filter hook egress device \"%s\" priority " NETDEV_PRIORITY
-		"; policy drop;\n",
-		index, name);
-	netdev_rules(f, c, "sport");
+		"chain %s-%u {\ntype filter hook %s device \"%s\" priority %d; policy drop;\n",
+		hook, i->if_index, hook, i->if_name, NETDEV_PRIORITY);
+	netdev_rules(f, c, ours);
 }
 
-static void netdev_table(FILE *f, const struct config *c,
+/* A text of nftables has no way to write a quotation mark within a name. */
+static bool has_name_for_text(const char *name)
+{
+	return !strchr(name, '"');
+}
+
+/* False, and errno: the interfaces cannot be listed. */
+static bool netdev_table(FILE *f, const struct config *c, const char *table,
 			 struct rules_options options)
 {
 	struct if_nameindex *all = if_nameindex();
 
-	fprintf(f, "table " NETDEV " {\n%s", flags(options));
-	for (struct if_nameindex *i = all; i && i->if_index; i++) {
-		if (is_closed(c, i->if_name))
-			netdev_chains(f, c, i->if_index, i->if_name,
-				      options.egress);
+	if (!all)
+		return false;
+	fprintf(f, "table %s {\n%s", table, flags(options));
+	for (struct if_nameindex *i = all; i->if_index; i++) {
+		if (!is_closed(c, i->if_name) || !has_name_for_text(i->if_name))
+			continue;
+		netdev_chain(f, c, "ingress", i, "dport");
+		if (options.egress)
+			netdev_chain(f, c, "egress", i, "sport");
 	}
 	fputs("}\n", f);
 	if_freenameindex(all);
+	return true;
 }
 
 /*
@@ -193,6 +263,54 @@ static void remove_table(FILE *f, const char *table,
 		flags(options), table);
 }
 
+static void remove_tables(FILE *f, struct rules_options options)
+{
+	remove_table(f, INET_ON_TOP, options);
+	remove_table(f, NETDEV_ON_TOP, options);
+}
+
+static bool write_rules(FILE *f, const struct config *c,
+			const struct situation *s, struct rules_options options)
+{
+	remove_table(f, INET, options);
+	remove_table(f, NETDEV, options);
+	remove_tables(f, options);
+	if (!s)
+		return true;
+	fprintf(f, "table " INET " {\n%s", flags(options));
+	fprintf(f, "chain state-%s {\n}\n", state_name(s->state));
+	fprintf(f, "chain generation-%" PRIu32 " {\n}\n", s->generation);
+	if (s->until_resume)
+		fputs("chain until-resume {\n}\n", f);
+	if (s->state != READY)
+		inet_chains(f, c);
+	fputs("}\n", f);
+	return s->state == READY || netdev_table(f, c, NETDEV, options);
+}
+
+static bool write_on_top(FILE *f, const struct config *c,
+			 struct rules_options options)
+{
+	remove_tables(f, options);
+	fprintf(f, "table " INET_ON_TOP " {\n%s", flags(options));
+	inet_chains(f, c);
+	fputs("}\n", f);
+	return netdev_table(f, c, NETDEV_ON_TOP, options);
+}
+
+/* The text, if all of it is there; errno is that of what failed. */
+static char *finish(FILE *f, char **text, bool ok)
+{
+	const int error = ok ? ENOMEM : errno;
+
+	if (ferror(f) | fclose(f) || !ok) {
+		free(*text);
+		errno = error;
+		return NULL;
+	}
+	return *text;
+}
+
 char *rules_text(const struct config *c, const struct situation *s,
 		 struct rules_options options)
 {
@@ -200,36 +318,92 @@ char *rules_text(const struct config *c, const struct situation *s,
 	size_t size;
 	FILE *f = open_memstream(&text, &size);
 
-	if (!f)
+	return f ? finish(f, &text, write_rules(f, c, s, options)) : NULL;
+}
+
+char *rules_text_on_top(const struct config *c, struct rules_options options)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	return f ? finish(f, &text, write_on_top(f, c, options)) : NULL;
+}
+
+static void add_member(struct json_object *o, const char *key, const char *text)
+{
+	json_object_object_add(o, key, json_object_new_string(text));
+}
+
+/* All is dropped: the exceptions of its kind are written in text alone. */
+static void add_chain(struct json_object *commands, const char *table,
+		      const char *hook, const struct if_nameindex *i)
+{
+	struct json_object *command = json_object_new_object();
+	struct json_object *what = json_object_new_object();
+	struct json_object *chain = json_object_new_object();
+	char name[32];
+
+	snprintf(name, sizeof(name), "%s-%u", hook, i->if_index);
+	add_member(chain, "family", "netdev");
+	add_member(chain, "table", table);
+	add_member(chain, "name", name);
+	add_member(chain, "type", "filter");
+	add_member(chain, "hook", hook);
+	json_object_object_add(chain, "prio",
+			       json_object_new_int(NETDEV_PRIORITY));
+	add_member(chain, "policy", "drop");
+	add_member(chain, "dev", i->if_name);
+	json_object_object_add(what, "chain", chain);
+	json_object_object_add(command, "add", what);
+	json_object_array_add(commands, command);
+}
+
+char *rules_json(const struct config *c, bool on_top,
+		 struct rules_options options)
+{
+	const char *table = on_top ? RULES_TABLE_ON_TOP : RULES_TABLE;
+	struct if_nameindex *all = if_nameindex();
+	struct json_object *root, *commands;
+	char *text;
+
+	if (!all)
 		return NULL;
-	remove_table(f, INET, options);
-	remove_table(f, NETDEV, options);
-	if (s) {
-		fprintf(f, "table " INET " {\n%s", flags(options));
-		fprintf(f, "chain state-%s {\n}\n", state_name(s->state));
-		fprintf(f, "chain generation-%" PRIu32 " {\n}\n",
-			s->generation);
-		if (s->until_resume)
-			fputs("chain until-resume {\n}\n", f);
-		if (s->state != READY)
-			inet_chains(f, c);
-		fputs("}\n", f);
-		if (s->state != READY)
-			netdev_table(f, c, options);
+	root = json_object_new_object();
+	commands = json_object_new_array();
+	json_object_object_add(root, "nftables", commands);
+	for (struct if_nameindex *i = all; i->if_index; i++) {
+		if (!is_closed(c, i->if_name) || has_name_for_text(i->if_name))
+			continue;
+		add_chain(commands, table, "ingress", i);
+		if (options.egress)
+			add_chain(commands, table, "egress", i);
 	}
-	if (ferror(f) | fclose(f)) {
-		free(text);
-		return NULL;
-	}
+	text = strdup(json_object_array_length(commands) ?
+			      json_object_to_json_string_ext(
+				      root, JSON_C_TO_STRING_PLAIN) :
+			      "");
+	json_object_put(root);
+	if_freenameindex(all);
 	return text;
 }
 
-bool rules_close_all(const struct config *c, const char *inet,
-		     const char *netdev)
+static bool closes(const char *netdev, const char *hook, const char *name)
+{
+	char text[64 + IF_NAMESIZE];
+
+	snprintf(text, sizeof(text),
+		 "hook %s device \"%s\" priority %d; policy drop", hook, name,
+		 NETDEV_PRIORITY);
+	return strstr(netdev, text);
+}
+
+bool rules_close_all(const struct config *c, struct rules_options options,
+		     const char *inet, const char *netdev)
 {
 	static const char *const hooks[] = { "input", "output", "forward" };
 	struct if_nameindex *all = if_nameindex();
-	bool closed = true;
+	bool closed = all && has_indices(inet, c);
 	char chain[64];
 
 	for (size_t i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++) {
@@ -238,26 +412,41 @@ bool rules_close_all(const struct config *c, const char *inet,
 			 hooks[i]);
 		closed = closed && strstr(inet, chain);
 	}
-	for (struct if_nameindex *i = all; closed && i && i->if_index; i++) {
-		snprintf(chain, sizeof(chain), "chain ingress-%u {",
-			 i->if_index);
-		closed = !is_closed(c, i->if_name) || strstr(netdev, chain);
+	/* By the names that they have now: a hook may not follow a new name. */
+	for (struct if_nameindex *i = all; closed && i->if_index; i++) {
+		if (is_closed(c, i->if_name))
+			closed = closes(netdev, "ingress", i->if_name) &&
+				 (!options.egress ||
+				  closes(netdev, "egress", i->if_name));
 	}
-	if_freenameindex(all);
+	if (all)
+		if_freenameindex(all);
 	return closed;
+}
+
+/* What follows @prefix is to be all of the chain's name. */
+static bool has_chain(const char *listed, const char *prefix, const char *rest)
+{
+	char chain[64];
+
+	snprintf(chain, sizeof(chain), "chain %s%s {", prefix, rest);
+	return strstr(listed, chain);
 }
 
 bool rules_situation(const char *listed, struct situation *s)
 {
 	const char *state = strstr(listed, "chain state-");
 	const char *generation = strstr(listed, "chain generation-");
-	char name[16];
+	char name[16], number[16];
 
 	if (!state || !generation ||
 	    sscanf(state, "chain state-%15[a-z]", name) != 1 ||
 	    sscanf(generation, "chain generation-%" SCNu32, &s->generation) !=
 		    1)
 		return false;
-	s->until_resume = strstr(listed, "chain until-resume");
-	return state_from_name(name, &s->state);
+	snprintf(number, sizeof(number), "%" PRIu32, s->generation);
+	s->until_resume = has_chain(listed, "until-resume", "");
+	return state_from_name(name, &s->state) &&
+	       has_chain(listed, "state-", name) &&
+	       has_chain(listed, "generation-", number);
 }

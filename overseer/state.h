@@ -27,6 +27,57 @@ struct situation {
 	bool until_resume;
 };
 
+/* What is known of the situation that the last overseer left. */
+enum recalled {
+	RECALLED,
+	NOTHING_THERE,
+	/* There may be something; a complaint said why it cannot be read. */
+	CANNOT_LOOK,
+};
+
+/* What happens to the machine; the table in state.c says where each leads. */
+enum event {
+	QUIESCE_ASKED,
+	QUIESCE_DONE,
+	QUIESCE_GIVEN_UP,
+	STILL_QUIESCED,
+	ADJUSTMENT_BEGUN,
+	ADJUSTED,
+	REOPENED,
+	FORCED,
+	STILL_READY,
+	/* Of steps that fail. */
+	GENERATION_UNREADABLE,
+	GATE_FAILED,
+	START_FAILED,
+	CONNECTIONS_LEFT,
+	SESSIONS_LEFT,
+	HOOKS_NOT_RUN,
+	HOOK_FAILED,
+	THAW_FAILED,
+	NOT_RESEEDED,
+	NOT_SETTLED,
+	WATCHERS_UNKNOWN,
+	WATCHERS_LATE,
+	NOT_IN_TABLE,
+	EVENTS,
+};
+
+/* Whose step it is to end HELD. */
+enum way_out {
+	/* "resume", or the next generation: nothing changes by itself. */
+	BY_RESUME,
+	/* What failed may work the next time, so that it is tried again, too. */
+	BY_TRYING,
+};
+
+bool event_is_possible(enum state state, enum event event);
+/* HELD for what the table does not have. */
+enum state state_after(enum state state, enum event event);
+/* Of an event that leads to HELD. */
+enum way_out event_way_out(enum event event);
+const char *event_name(enum event event);
+
 const char *state_name(enum state state);
 bool state_from_name(const char *name, enum state *state);
 

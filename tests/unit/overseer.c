@@ -2,33 +2,30 @@
 /* The overseer's configuration, and the text of its gate. */
 #define _GNU_SOURCE
 #include <check.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "config.h"
+#include "freezing.h"
+#include "log.h"
 #include "rules.h"
-
-static char path[] = "/tmp/overseer-XXXXXX";
-
-/* What was complained of; log_line() here instead of log.c. */
-static char said[1024];
-
-void log_line(int priority, const char *format, ...);
 
 void log_line(int priority, const char *format, ...)
 {
-	va_list args;
-
 	(void)priority;
-	va_start(args, format);
-	vsnprintf(said, sizeof(said), format, args);
-	va_end(args);
+	(void)format;
 }
 
-static bool read_text(struct config *c, const char *text)
+static char path[] = "/tmp/overseer-XXXXXX";
+
+/* What was complained of. */
+static char said[1024];
+
+/* Onto what is in @c. */
+static bool read_onto(struct config *c, const char *text)
 {
 	FILE *f = fopen(path, "w");
 
@@ -36,20 +33,116 @@ static bool read_text(struct config *c, const char *text)
 	ck_assert_ptr_nonnull(f);
 	fputs(text, f);
 	fclose(f);
-	return config_read(c, path);
+	return config_read(c, path, said, sizeof(said));
+}
+
+static bool read_text(struct config *c, const char *text)
+{
+	memset(c, 0, sizeof(*c));
+	return read_onto(c, text);
 }
 
 START_TEST(without_a_file)
 {
-	struct config c;
+	struct config c = { 0 };
 
-	ck_assert(config_read(&c, "/tmp/there/is/none"));
+	ck_assert(config_read(&c, CONFIG_PATH, said, sizeof(said)));
 	ck_assert_int_eq(c.gate, GATE_NONE);
 	ck_assert_int_eq(c.publisher, PUBLISHER_NONE);
 	ck_assert_int_eq(c.laggards, LAGGARDS_HOLD);
-	ck_assert(c.destroy_connections);
+	ck_assert_int_eq(c.reseed, RESEED_REQUIRE);
+	ck_assert_int_eq(c.destroy_connections, DESTROY_WITH_GATE);
+	ck_assert_uint_eq(c.quiesce_limit, 60000000);
+	ck_assert(c.reset_sessions);
 	ck_assert_uint_eq(c.watcher_timeout, 30000000);
 	config_free(&c);
+}
+END_TEST
+
+START_TEST(file_that_was_named_has_to_be_there)
+{
+	struct config c = { 0 };
+
+	ck_assert(!config_read(&c, "/nonexistent/other.conf", said,
+			       sizeof(said)));
+	ck_assert_ptr_nonnull(strstr(said, "No such file"));
+}
+END_TEST
+
+/* Nobody writes to it: who opens it as a file waits for ever. */
+START_TEST(fifo_is_no_configuration)
+{
+	struct config c = { 0 };
+
+	unlink(path);
+	ck_assert_int_eq(mkfifo(path, 0600), 0);
+	ck_assert(!config_read(&c, path, said, sizeof(said)));
+	ck_assert_ptr_nonnull(strstr(said, "not a regular file"));
+	unlink(path);
+}
+END_TEST
+
+START_TEST(every_key_of_the_gate_in_the_kernel)
+{
+	struct config c;
+
+	ck_assert_msg(
+		read_text(&c, "[overseer]\n"
+			      "gate = kernel\n"
+			      "except-interfaces = eth1\n"
+			      "except-marks = 0x10 7\n"
+			      "except-filter = udp port 123 or host 192.0.2.7\n"
+			      "except-filter = ip[0] = 0x45 and tcp\n"
+			      "reseed = settled\n"
+			      "reseed-timeout = 7\n"),
+		"%s", said);
+	ck_assert_int_eq(c.gate, GATE_KERNEL);
+	ck_assert_int_eq(c.reseed, RESEED_SETTLED);
+	ck_assert_uint_eq(c.reseed_timeout, 7000000);
+	ck_assert_uint_eq(c.except.device_count, 1);
+	ck_assert_str_eq(c.except.devices[0], "eth1");
+	ck_assert_uint_eq(c.except.mark_count, 2);
+	ck_assert_uint_eq(c.except.marks[0], 0x10);
+	ck_assert_uint_gt(c.except.filter_len, 8);
+	config_free(&c);
+	ck_assert_ptr_null(c.except.filter);
+	ck_assert_uint_eq(c.reseed_timeout, 30000000);
+}
+END_TEST
+
+/* No line alone is wrong. */
+static const struct {
+	const char *text, *why;
+} bad_pairs[] = {
+	{ "gate = kernel\nexcept-ports = 22/tcp\n", "except-filter = tcp" },
+	{ "except-filter = tcp port 22\ngate = nftables\n", "except-ports" },
+	{ "gate = kernel\npublisher = trigger\n", "publisher" },
+	{ "gate = kernel\nexcept-marks = 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17\n"
+	  "except-marks = 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33\n",
+	  "more than 32 marks" },
+};
+
+START_TEST(keys_that_do_not_go_together_are_refused)
+{
+	char text[512];
+	struct config c;
+
+	snprintf(text, sizeof(text), "[overseer]\n%s", bad_pairs[_i].text);
+	ck_assert(!read_text(&c, text));
+	ck_assert_msg(strstr(said, bad_pairs[_i].why), "%s", said);
+}
+END_TEST
+
+/* Where it leads to, the overseer's unit sees nothing: a gate may be asked for there. */
+START_TEST(link_to_a_file_that_cannot_be_seen_is_not_an_empty_one)
+{
+	struct config c = { 0 };
+
+	unlink(path);
+	ck_assert_int_eq(symlink("/nonexistent/overseer.conf", path), 0);
+	ck_assert(!config_read(&c, path, said, sizeof(said)));
+	ck_assert_ptr_nonnull(strstr(said, "No such file"));
+	unlink(path);
 }
 END_TEST
 
@@ -69,9 +162,13 @@ START_TEST(every_key)
 				"kill-timeout = 2\n"
 				"laggards = kill\n"
 				"destroy-connections = no\n"
-				"freeze = a.service b@1.service\n"
+				"sessions = keep\n"
+				"freeze = a.service b@1 c.slice d.e\n"
 				"announce = vsock:2:1234\n"
-				"publisher = vmclock\n"));
+				"publisher = vmclock\n"
+				"reseed = warn\n"
+				"quiesce-limit = none\n"));
+	ck_assert_int_eq(c.reseed, RESEED_WARN);
 	ck_assert_int_eq(c.publisher, PUBLISHER_VMCLOCK);
 	ck_assert_int_eq(c.gate, GATE_NFTABLES);
 	ck_assert_uint_eq(c.except_interfaces.count, 2);
@@ -81,8 +178,12 @@ START_TEST(every_key)
 	ck_assert_uint_eq(c.hook_timeout, 1000000);
 	ck_assert_uint_eq(c.watcher_timeout, 3600000000);
 	ck_assert_int_eq(c.laggards, LAGGARDS_KILL);
-	ck_assert(!c.destroy_connections);
+	ck_assert_int_eq(c.destroy_connections, DESTROY_NEVER);
+	ck_assert_uint_eq(c.quiesce_limit, 0);
+	ck_assert(!c.reset_sessions);
 	ck_assert_str_eq(c.freeze.word[1], "b@1.service");
+	ck_assert_str_eq(c.freeze.word[2], "c.slice");
+	ck_assert_str_eq(c.freeze.word[3], "d.e.service");
 	ck_assert_str_eq(c.announce, "vsock:2:1234");
 	config_free(&c);
 }
@@ -97,10 +198,19 @@ static const struct bad {
 	{ "gate = none\n", 1, "not in the section" },
 	{ "[other]\ngate = none\n", 2, "not in the section" },
 	{ "[overseer]\nnonsense\n", 2, "key = value" },
-	{ "[overseer]\n\ngate = open\n", 3, "none or nftables" },
+	{ "[overseer]\n\ngate = open\n", 3, "none, kernel or nftables" },
+	{ "[overseer]\nsessions = yes\n", 2, "reset or keep" },
+	/* An indented line is one of its own, not more of the line above. */
+	{ "[overseer]\nexcept-interfaces = eth1\n  gate = open\n", 3,
+	  "none, kernel or nftables" },
+	{ "[overseer]\ngate = nftables\n\tnone\n", 3, "key = value" },
+	/* No octal numbers. */
+	{ "[overseer]\nexcept-ports = 022/tcp\n", 2, "22/tcp" },
+	{ "[overseer]\nexcept-marks = 010\n", 2, "mark" },
+	{ "[overseer]\nhook-timeout = 010\n", 2, "seconds" },
 	{ "[overseer]\nexcept-interfaces = an-interface-name-too-long\n", 2,
 	  "15" },
-	{ "[overseer]\nexcept-interfaces = eth0\"\n", 2, "letters" },
+	{ "[overseer]\nexcept-interfaces = eth0/1\n", 2, "neither" },
 	{ "[overseer]\nexcept-marks = 0\n", 2, "mark" },
 	{ "[overseer]\nexcept-marks = 0x100000000\n", 2, "mark" },
 	{ "[overseer]\nexcept-ports = 22\n", 2, "22/tcp" },
@@ -110,12 +220,81 @@ static const struct bad {
 	{ "[overseer]\nhook-timeout = 3601\n", 2, "seconds" },
 	{ "[overseer]\nhook-timeout = 10s\n", 2, "seconds" },
 	{ "[overseer]\nlaggards = forgive\n", 2, "hold" },
-	{ "[overseer]\ndestroy-connections = perhaps\n", 2, "yes or no" },
+	{ "[overseer]\ndestroy-connections = perhaps\n", 2,
+	  "with-gate, yes or no" },
 	{ "[overseer]\nfreeze = --force\n", 2, "unit" },
 	{ "[overseer]\nfreeze = a;b\n", 2, "unit" },
+	{ "[overseer]\nfreeze = a\nfreeze = b, sysgenid-overseer\n", 3,
+	  "thaw" },
+	{ "[overseer]\nfreeze = sysgenid-overseer.service\n", 2, "thaw" },
+	{ "[overseer]\nfreeze = -.slice\n", 2, "thaw" },
+	{ "[overseer]\nfreeze = system.slice\n", 2, "thaw" },
+	{ "[overseer]\nfreeze = init.scope\n", 2, "thaw" },
+	{ "[overseer]\nfreeze = dbus\n", 2, "thaw" },
+	{ "[overseer]\nfreeze = systemd-journald\n", 2, "thaw" },
+	{ "[overseer]\nfreeze = /\n", 2, "path of a cgroup" },
+	{ "[overseer]\nfreeze = /agents/../x\n", 2, "path of a cgroup" },
+	{ "[overseer]\nfreeze = /agents/\n", 2, "path of a cgroup" },
+	{ "[overseer]\ngate = kernel\nexcept-filter = udp prt 7\n", 3,
+	  "except-filter: " },
+	{ "[overseer]\nexcept-filter =\n", 2, "no expression" },
+	{ "[overseer]\nreseed-timeout = 0\n", 2, "3600" },
+	{ "[overseer]\nreseed = no\n", 2, "require, settled or warn" },
 	{ "[overseer]\nannounce = somewhere\n", 2, "vsock" },
 	{ "[overseer]\nannounce = vsock:2:3:4\n", 2, "vsock" },
+	{ "[overseer]\nannounce = vsock:4294967298:1\n", 2, "4294967295" },
+	{ "[overseer]\nannounce = vsock:2:-1\n", 2, "4294967295" },
+	{ "[overseer]\nannounce = vsock::1\n", 2, "vsock" },
+	{ "[overseer]\nquiesce-limit = 0\n", 2, "none, or" },
+	{ "[overseer]\nquiesce-limit = 3601\n", 2, "none, or" },
 };
+
+START_TEST(indented_line_counts)
+{
+	struct config c;
+
+	ck_assert(read_text(&c, "[overseer]\nexcept-interfaces = eth1\n"
+				"  gate = nftables\n\t# gate = none\n"));
+	ck_assert_int_eq(c.gate, GATE_NFTABLES);
+	ck_assert_uint_eq(c.except_interfaces.count, 1);
+	config_free(&c);
+}
+END_TEST
+
+/* What a reader of lines does not see, or takes for another line. */
+START_TEST(part_of_a_line_does_not_count)
+{
+	struct config c = { 0 };
+	FILE *f = fopen(path, "w");
+
+	ck_assert_ptr_nonnull(f);
+	fputs("[overseer]\n", f);
+	if (_i)
+		fwrite("gate = none\0\ngate = nftables\n", 1, 29, f);
+	else
+		fprintf(f, "gate = %198s\n", "none");
+	fclose(f);
+	ck_assert(!config_read(&c, path, said, sizeof(said)));
+	ck_assert_msg(strstr(said, _i ? "line 2: a line has no zero byte" :
+					"line 2: a line has at most 199"),
+		      "%s", said);
+}
+END_TEST
+
+START_TEST(comment_of_any_length_is_a_comment)
+{
+	struct config c = { 0 };
+	FILE *f = fopen(path, "w");
+
+	ck_assert_ptr_nonnull(f);
+	fprintf(f, "[overseer]\n %c%198s%s\ngate = nftables\n", _i ? ';' : '#',
+		"", "gate = none");
+	fclose(f);
+	ck_assert_msg(config_read(&c, path, said, sizeof(said)), "%s", said);
+	ck_assert_int_eq(c.gate, GATE_NFTABLES);
+	config_free(&c);
+}
+END_TEST
 
 START_TEST(bad_lines)
 {
@@ -126,6 +305,31 @@ START_TEST(bad_lines)
 	ck_assert(!read_text(&c, b->text));
 	snprintf(line, sizeof(line), "line %u:", b->line);
 	ck_assert_msg(strstr(said, line) && strstr(said, b->why), "%s", said);
+}
+END_TEST
+
+START_TEST(bad_file_leaves_what_was_there)
+{
+	struct config c;
+
+	ck_assert(read_text(&c, "[overseer]\ngate = nftables\n"
+				"announce = /dev/null\n"));
+	ck_assert(!read_onto(&c, bad[_i].text));
+	ck_assert_int_eq(c.gate, GATE_NFTABLES);
+	ck_assert_str_eq(c.announce, "/dev/null");
+	config_free(&c);
+}
+END_TEST
+
+START_TEST(file_that_cannot_be_read_is_not_an_empty_one)
+{
+	struct config c = { 0 };
+
+	/* libinih sees the end of a file in both. */
+	ck_assert(!config_read(&c, "/proc/self/mem", said, sizeof(said)));
+	ck_assert_msg(strstr(said, "/proc/self/mem: "), "%s", said);
+	ck_assert(!config_read(&c, "/tmp", said, sizeof(said)));
+	ck_assert_msg(strstr(said, "/tmp: Is a directory"), "%s", said);
 }
 END_TEST
 
@@ -142,6 +346,33 @@ static char *rules(const char *config, enum state state, bool owner)
 	config_free(&c);
 	return text;
 }
+
+START_TEST(frozen_units_are_remembered_until_forgotten)
+{
+	struct words frozen = { .word = NULL };
+	struct config c;
+
+	freezing_forget();
+	ck_assert(freezing_recall(&frozen));
+	ck_assert_uint_eq(frozen.count, 0);
+	ck_assert(read_text(&c, "[overseer]\nfreeze = a.slice b\n"));
+	ck_assert(freezing_remember(&c.freeze));
+	ck_assert(freezing_recall(&frozen));
+	ck_assert_uint_eq(frozen.count, 2);
+	ck_assert_str_eq(frozen.word[0], "a.slice");
+	ck_assert_str_eq(frozen.word[1], "b.service");
+	words_free(&frozen);
+	freezing_forget();
+	/* What cannot be read is not taken for nothing. */
+	ck_assert_int_eq(mkdir(FROZEN_FILE, 0700), 0);
+	ck_assert(!freezing_recall(&frozen));
+	ck_assert(!freezing_remember(&c.freeze));
+	ck_assert_int_eq(rmdir(FROZEN_FILE), 0);
+	unlink(FROZEN_FILE ".new");
+	config_free(&c);
+	words_free(&frozen);
+}
+END_TEST
 
 START_TEST(open_only_when_ready)
 {
@@ -172,6 +403,10 @@ START_TEST(situation_is_read_back)
 	ck_assert(!rules_situation("table inet sysgenid {\n}\n", &s));
 	ck_assert(!rules_situation(
 		"chain state-lost {\n}\nchain generation-1 {", &s));
+	ck_assert(!rules_situation(
+		"chain state-held2 {\n}\nchain generation-1 {", &s));
+	ck_assert(!rules_situation(
+		"chain state-held {\n}\nchain generation-4294967297 {", &s));
 }
 END_TEST
 
@@ -189,7 +424,7 @@ START_TEST(exceptions)
 	ck_assert_ptr_nonnull(
 		strstr(text, "meta mark 9 ct mark set meta mark accept"));
 	ck_assert_ptr_nonnull(
-		strstr(text, "iifname \"eth7\" oifname { \"eth7\" } accept"));
+		strstr(text, "iifname \"eth7\" oifname \"eth7\" accept"));
 	ck_assert_ptr_null(strstr(text, "device \"lo\""));
 	free(text);
 }
@@ -199,18 +434,20 @@ START_TEST(what_is_open_is_noticed)
 {
 	static const char *const hooks[] = { "input", "output", "forward" };
 	const struct config c = { .gate = GATE_NFTABLES };
+	const struct rules_options egress = { .egress = true };
 	char *text = rules("[overseer]\n", HELD, false), *at;
 	char hook[32];
 
-	ck_assert(rules_close_all(&c, text, text));
+	ck_assert(rules_close_all(&c, egress, text, text));
 	/* A machine has at least one interface besides loopback, or there is nothing to close. */
-	ck_assert_int_eq(rules_close_all(&c, text, ""),
+	ck_assert_int_eq(rules_close_all(&c, egress, text, ""),
 			 !strstr(text, "chain ingress-"));
 	for (size_t i = 0; i < 3; i++) {
 		snprintf(hook, sizeof(hook), "hook %s", hooks[i]);
 		at = strstr(strstr(text, hook), "drop");
 		memcpy(at, "none", 4);
-		ck_assert_msg(!rules_close_all(&c, text, text), "%s", hook);
+		ck_assert_msg(!rules_close_all(&c, egress, text, text), "%s",
+			      hook);
 		memcpy(at, "drop", 4);
 	}
 	free(text);
@@ -240,9 +477,23 @@ int main(void)
 		return 2;
 	close(fd);
 	tcase_add_test(tcase, without_a_file);
+	tcase_add_test(tcase, file_that_was_named_has_to_be_there);
+	tcase_add_test(tcase, fifo_is_no_configuration);
+	tcase_add_test(tcase,
+		       link_to_a_file_that_cannot_be_seen_is_not_an_empty_one);
 	tcase_add_test(tcase, every_key);
+	tcase_add_test(tcase, every_key_of_the_gate_in_the_kernel);
+	tcase_add_loop_test(tcase, keys_that_do_not_go_together_are_refused, 0,
+			    sizeof(bad_pairs) / sizeof(bad_pairs[0]));
+	tcase_add_test(tcase, indented_line_counts);
+	tcase_add_loop_test(tcase, comment_of_any_length_is_a_comment, 0, 2);
+	tcase_add_loop_test(tcase, part_of_a_line_does_not_count, 0, 2);
 	tcase_add_loop_test(tcase, bad_lines, 0,
 			    (int)(sizeof(bad) / sizeof(bad[0])));
+	tcase_add_loop_test(tcase, bad_file_leaves_what_was_there, 0,
+			    (int)(sizeof(bad) / sizeof(bad[0])));
+	tcase_add_test(tcase, file_that_cannot_be_read_is_not_an_empty_one);
+	tcase_add_test(tcase, frozen_units_are_remembered_until_forgotten);
 	tcase_add_test(tcase, open_only_when_ready);
 	tcase_add_test(tcase, situation_is_read_back);
 	tcase_add_test(tcase, exceptions);
