@@ -1,42 +1,44 @@
 // SPDX-License-Identifier: MIT
 /*
- * Hooks and other programs. A program is the leader of a process group, so that
- * what it started ends with it. A hook needs rights that the overseer does
- * without, so systemd runs it, as a unit of its own that ends with the overseer's.
+ * Programs, one after the other. A program is the leader of a process group, and
+ * may have a cgroup, so that what it started ends with it.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "cgroup.h"
 #include "commands.h"
 #include "log.h"
 
 /* Between SIGTERM and SIGKILL. */
-#define GRACE  2000000ull
-#define SECOND 1000000ull
+#define GRACE 2000000ull
+/* Between two calls of a function that is not done. */
+#define PAUSE 10000ull
 
-/* @patience: longer than its timeout where somebody else ends it then. */
+/* @call: instead of a program, with @argv[0]. @patience: at least @timeout. */
 struct command {
-	char **argv;
+	char *name;
+	char **argv, **environment;
+	char *cgroup;
+	commands_call_fn *call;
 	uint64_t timeout, patience;
 };
 
 struct commands {
 	struct command *list;
 	size_t count, next;
-	sd_event *event;
-	sd_event_source *child, *timer;
+	struct loop *loop;
+	struct loop_source *child, *timer;
 	pid_t pid;
 	uint64_t started;
 	bool late;
@@ -51,12 +53,20 @@ static void free_strings(char **strings)
 	free(strings);
 }
 
+static void free_command(struct command *c)
+{
+	free(c->name);
+	free_strings(c->argv);
+	free_strings(c->environment);
+	free(c->cgroup);
+}
+
 static void commands_free(struct commands *cs)
 {
-	sd_event_source_unref(cs->child);
-	sd_event_source_unref(cs->timer);
+	loop_remove(cs->child);
+	loop_remove(cs->timer);
 	for (size_t i = 0; i < cs->count; i++)
-		free_strings(cs->list[i].argv);
+		free_command(&cs->list[i]);
 	free(cs->list);
 	free(cs);
 }
@@ -84,56 +94,50 @@ static char **copy_strings(const char *const *strings)
 	return copy;
 }
 
-static bool add(struct commands *cs, uint64_t timeout, uint64_t patience,
-		const char *const argv[])
+static bool add(struct commands *cs, uint64_t timeout, const char *const argv[],
+		const struct command_options *o, commands_call_fn *call)
 {
 	struct command *more =
 		reallocarray(cs->list, cs->count + 1, sizeof(*more));
-	char **copy;
+	struct command c = { .call = call, .timeout = timeout };
+	static const char *const none[] = { NULL };
 
 	if (!more)
 		return false;
 	cs->list = more;
-	copy = copy_strings(argv);
-	if (!copy)
+	c.patience = o->patience > timeout ? o->patience : timeout;
+	c.name = strdup(o->name ? o->name : argv[0]);
+	c.argv = copy_strings(argv);
+	c.environment = copy_strings(o->environment ? o->environment : none);
+	c.cgroup = o->cgroup ? strdup(o->cgroup) : NULL;
+	if (!c.name || !c.argv || !c.environment || (o->cgroup && !c.cgroup)) {
+		free_command(&c);
 		return false;
-	more[cs->count++] = (struct command){ copy, timeout, patience };
+	}
+	more[cs->count++] = c;
 	return true;
+}
+
+bool commands_add_with(struct commands *cs, uint64_t timeout,
+		       const char *const argv[],
+		       const struct command_options *options)
+{
+	return add(cs, timeout, argv, options, NULL);
 }
 
 bool commands_add(struct commands *cs, uint64_t timeout,
 		  const char *const argv[])
 {
-	return add(cs, timeout, timeout, argv);
+	return add(cs, timeout, argv, &(struct command_options){ 0 }, NULL);
 }
 
-/* The number makes the name of each unit a new one: the last may still be there. */
-static bool add_hook(struct commands *cs, uint64_t timeout, const char *folder,
-		     const char *name, const struct situation *s)
+bool commands_add_call(struct commands *cs, uint64_t timeout, const char *name,
+		       commands_call_fn *call, const char *word)
 {
-	static unsigned int number;
-	char unit[NAME_MAX + 64], path[PATH_MAX], limit[64];
-	char generation[64], state[64];
-	const char *const argv[] = {
-		"systemd-run", "--quiet", "--pipe", "--wait", "--collect",
-		"--service-type=exec", unit, limit,
-		/* Its processes get as long after SIGTERM. */
-		"--property=TimeoutStopSec=2",
-		"--property=BindsTo=" COMMANDS_UNIT,
-		"--property=After=" COMMANDS_UNIT, generation, state, "--",
-		path, NULL
-	};
+	const char *const argv[] = { word, NULL };
+	const struct command_options o = { .name = name };
 
-	snprintf(unit, sizeof(unit), "--unit=" COMMANDS_HOOK "%s-%d-%u", name,
-		 getpid(), number++);
-	snprintf(limit, sizeof(limit), "--property=RuntimeMaxSec=%" PRIu64,
-		 (uint64_t)(timeout / SECOND));
-	snprintf(generation, sizeof(generation),
-		 "--setenv=SYSGENID_GENERATION=%" PRIu32, s->generation);
-	snprintf(state, sizeof(state), "--setenv=SYSGENID_STATE=%s",
-		 state_name(s->state));
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	return add(cs, timeout, timeout + 5 * GRACE, argv);
+	return add(cs, timeout, argv, &o, call);
 }
 
 static bool is_plain(const char *name)
@@ -143,41 +147,111 @@ static bool is_plain(const char *name)
 				  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")];
 }
 
-/* What others could write to would run as root. */
-static bool is_safe(int folder, const char *name, const char *path)
+enum hook {
+	IS_HOOK,
+	NO_HOOK,
+	/* Others than root can write to the file, or look_at() cannot look. */
+	BAD_HOOK,
+};
+
+/* A link that leads nowhere is no absence: its end may be hidden from the overseer's unit. */
+static bool is_absent(int folder, const char *name)
 {
 	struct stat st;
 
-	if (fstatat(folder, name, &st, 0) || !S_ISREG(st.st_mode) ||
-	    !(st.st_mode & S_IXUSR))
-		return false;
+	return errno == ENOENT &&
+	       fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) &&
+	       errno == ENOENT;
+}
+
+static void complain(const char *path)
+{
+	if (errno == ENOENT)
+		log_error(
+			"%s: the overseer does not see where this link leads (/home, /root and /tmp are hidden from it): remove the link, or copy the hook",
+			path);
+	else
+		log_error("%s: %s", path, strerror(errno));
+}
+
+static enum hook look_at(int folder, const char *name, const char *path)
+{
+	struct stat st;
+
+	if (!strcmp(name, ".") || !strcmp(name, ".."))
+		return NO_HOOK;
+	if (!is_plain(name)) {
+		log_notice(
+			"%s is passed over: a hook's name has only letters, digits, _ and -",
+			path);
+		return NO_HOOK;
+	}
+	if (fstatat(folder, name, &st, 0)) {
+		if (is_absent(folder, name))
+			return NO_HOOK;
+		complain(path);
+		return BAD_HOOK;
+	}
+	if (!S_ISREG(st.st_mode) || !(st.st_mode & S_IXUSR)) {
+		log_notice("%s is passed over: not an executable file", path);
+		return NO_HOOK;
+	}
 	if (st.st_uid == 0 && !(st.st_mode & (S_IWGRP | S_IWOTH)))
+		return IS_HOOK;
+	log_error("%s: others than root can write to it, so it cannot be run",
+		  path);
+	return BAD_HOOK;
+}
+
+/* Who can write to the directory can put a hook of root's into it. */
+static bool is_trusted(int folder, const char *path)
+{
+	struct stat st;
+
+	if (fstat(folder, &st)) {
+		log_error("%s: %s", path, strerror(errno));
+		return false;
+	}
+	if (!st.st_uid && !(st.st_mode & (S_IWGRP | S_IWOTH)))
 		return true;
-	log_error("%s is not root's alone, so it is not run", path);
+	log_error(
+		"%s: others than root can write to this directory, so no hook in it can be run: chown root, chmod go-w",
+		path);
 	return false;
 }
 
-bool commands_add_folder(struct commands *cs, uint64_t timeout,
-			 const char *folder, const struct situation *s)
+bool commands_add_folder(struct commands *cs, const struct backend *backend,
+			 uint64_t timeout, const char *folder,
+			 const struct situation *s)
 {
 	struct dirent **names;
 	int n = scandir(folder, &names, NULL, alphasort), fd;
 	bool ok = true;
 
 	if (n < 0) {
-		if (errno == ENOENT)
+		if (is_absent(AT_FDCWD, folder))
 			return true;
-		log_error("%s: %s", folder, strerror(errno));
+		complain(folder);
 		return false;
 	}
 	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0) {
+		log_error("%s: %s", folder, strerror(errno));
+		ok = false;
+	}
+	ok = ok && is_trusted(fd, folder);
 	for (int i = 0; i < n; i++) {
+		const char *name = names[i]->d_name;
+		enum hook hook = NO_HOOK;
 		char path[PATH_MAX];
 
-		snprintf(path, sizeof(path), "%s/%s", folder, names[i]->d_name);
-		if (ok && fd >= 0 && is_plain(names[i]->d_name) &&
-		    is_safe(fd, names[i]->d_name, path))
-			ok = add_hook(cs, timeout, folder, names[i]->d_name, s);
+		snprintf(path, sizeof(path), "%s/%s", folder, name);
+		if (ok)
+			hook = look_at(fd, name, path);
+		if (hook == IS_HOOK)
+			ok = backend->add_hook(cs, timeout, path, name, s);
+		else if (hook == BAD_HOOK)
+			ok = false;
 		free(names[i]);
 	}
 	free(names);
@@ -197,82 +271,204 @@ static void finish(struct commands *cs, const char *failed)
 
 static void run_next(struct commands *cs);
 
-/* What a person calls it: a hook is the last word of the command that runs it. */
-static const char *name_of(const struct command *c)
+/* What a program leaves behind ends with it. */
+static void kill_rest(const struct commands *cs)
 {
-	char **word = c->argv;
+	const struct command *c = &cs->list[cs->next];
 
-	while (c->patience > c->timeout && word[1])
-		word++;
-	return *word;
+	kill(-cs->pid, SIGKILL);
+	if (c->cgroup)
+		cgroup_end(c->cgroup);
 }
 
-static int on_exit_of_child(sd_event_source *source, const siginfo_t *info,
-			    void *user)
+static void go_on(struct commands *cs, const char *failed)
+{
+	loop_disarm(cs->timer);
+	if (failed[0]) {
+		finish(cs, failed);
+		return;
+	}
+	cs->next++;
+	run_next(cs);
+}
+
+static void on_exit_of_child(void *user, const siginfo_t *info)
 {
 	struct commands *cs = user;
 	const struct command *c = &cs->list[cs->next];
-	const char *name = name_of(c);
-	char failed[512];
-	uint64_t now;
+	char failed[512] = "";
 
-	(void)source;
-	sd_event_now(cs->event, CLOCK_MONOTONIC, &now);
-	kill(-cs->pid, SIGKILL);
+	cs->child = NULL;
+	kill_rest(cs);
 	cs->pid = 0;
-	cs->child = sd_event_source_unref(cs->child);
-	cs->timer = sd_event_source_disable_unref(cs->timer);
-	if (cs->late || (info->si_status && now - cs->started >= c->timeout))
-		snprintf(failed, sizeof(failed), "%s: not done in time", name);
+	if (cs->late ||
+	    (info->si_status && loop_now() - cs->started >= c->timeout))
+		snprintf(failed, sizeof(failed), "%s: not done in time",
+			 c->name);
 	else if (info->si_code != CLD_EXITED)
-		snprintf(failed, sizeof(failed), "%s: ended by signal %d", name,
-			 info->si_status);
+		snprintf(failed, sizeof(failed), "%s: ended by signal %d",
+			 c->name, info->si_status);
 	else if (info->si_status)
-		snprintf(failed, sizeof(failed), "%s: exit status %d", name,
+		snprintf(failed, sizeof(failed), "%s: exit status %d", c->name,
 			 info->si_status);
-	else
-		failed[0] = 0;
-	if (failed[0]) {
-		finish(cs, failed);
-	} else {
-		cs->next++;
-		run_next(cs);
-	}
-	return 0;
+	go_on(cs, failed);
 }
 
-static int on_deadline(sd_event_source *timer, uint64_t now, void *user)
+static void call(struct commands *cs)
+{
+	const struct command *c = &cs->list[cs->next];
+	const int r = c->call(c->argv[0]);
+	char failed[512] = "";
+
+	if (!r && loop_now() - cs->started < c->timeout) {
+		loop_arm(cs->timer, PAUSE);
+		return;
+	}
+	if (r <= 0)
+		snprintf(failed, sizeof(failed), "%s: %s", c->name,
+			 r ? strerror(-r) : "not done in time");
+	go_on(cs, failed);
+}
+
+static void on_time(void *user)
 {
 	struct commands *cs = user;
 
+	if (!cs->pid) {
+		if (cs->started)
+			call(cs);
+		else
+			run_next(cs);
+		return;
+	}
 	kill(-cs->pid, cs->late ? SIGKILL : SIGTERM);
+	if (cs->late)
+		kill_rest(cs);
 	cs->late = true;
-	sd_event_source_set_time(timer, now + GRACE);
-	sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
-	return 0;
+	loop_arm(cs->timer, GRACE);
+}
+
+static bool is_inherited(const char *variable)
+{
+	/* These are the overseer's own. */
+	return strncmp(variable, "SYSGENID_", 9) &&
+	       strncmp(variable, "NOTIFY_SOCKET=", 14) &&
+	       strncmp(variable, "WATCHDOG_", 9);
+}
+
+/* To be freed without its strings. */
+static char **make_environment(char *const *added)
+{
+	size_t n = 0, count = 0;
+	char **all;
+
+	while (environ[n])
+		n++;
+	for (char *const *a = added; *a; a++)
+		n++;
+	all = calloc(n + 1, sizeof(*all));
+	for (char *const *a = added; all && *a; a++)
+		all[count++] = *a;
+	for (char **e = environ; all && *e; e++) {
+		if (is_inherited(*e))
+			all[count++] = *e;
+	}
+	return all;
+}
+
+/* In the child, where only what fork(2) allows a program with threads is called. */
+static void become(const struct command *c, char *const *environment,
+		   const char *procs)
+{
+	int null, fd;
+	sigset_t none;
+
+	setpgid(0, 0);
+	signal(SIGPIPE, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (procs) {
+		fd = open(procs, O_WRONLY | O_CLOEXEC);
+		if (fd < 0 || write(fd, "0", 1) != 1)
+			return;
+	}
+	null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	/* What it says is for the log, not for who asked. */
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 ||
+	    dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
+		return;
+	execvpe(c->argv[0], c->argv, environment);
+}
+
+/* 0 or the error of the child, which nobody else sees. */
+static int wait_for_exec(pid_t pid, int fd)
+{
+	int error = 0;
+	ssize_t n;
+
+	do {
+		n = read(fd, &error, sizeof(error));
+	} while (n < 0 && errno == EINTR);
+	if (n == sizeof(error))
+		waitpid(pid, NULL, 0);
+	return n == sizeof(error) ? error : 0;
 }
 
 static int start(struct commands *cs, const struct command *c)
 {
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attributes;
-	sigset_t none;
-	int r;
+	char **environment = make_environment(c->environment);
+	char procs[PATH_MAX];
+	int ends[2], r = 0;
+	bool in_cgroup;
+	pid_t pid;
 
-	sigemptyset(&none);
-	posix_spawnattr_init(&attributes);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP |
-						      POSIX_SPAWN_SETSIGMASK);
-	posix_spawnattr_setsigmask(&attributes, &none);
-	posix_spawn_file_actions_init(&files);
-	posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null",
-					 O_RDONLY, 0);
-	/* What it says is for the journal, not for who asked. */
-	posix_spawn_file_actions_adddup2(&files, STDERR_FILENO, STDOUT_FILENO);
-	r = posix_spawnp(&cs->pid, c->argv[0], &files, &attributes, c->argv,
-			 environ);
-	posix_spawn_file_actions_destroy(&files);
-	posix_spawnattr_destroy(&attributes);
+	if (!environment)
+		return ENOMEM;
+	if (pipe2(ends, O_CLOEXEC)) {
+		r = errno;
+		free(environment);
+		return r;
+	}
+	in_cgroup = c->cgroup && cgroup_make(c->cgroup);
+	snprintf(procs, sizeof(procs), "%s/cgroup.procs",
+		 in_cgroup ? c->cgroup : "");
+	pid = fork();
+	if (!pid) {
+		become(c, environment, in_cgroup ? procs : NULL);
+		r = errno;
+		if (write(ends[1], &r, sizeof(r)) < 0)
+			_exit(126);
+		_exit(127);
+	}
+	if (pid < 0)
+		r = errno;
+	close(ends[1]);
+	if (pid > 0) {
+		/* Whoever of the two comes first; kill() needs the group. */
+		setpgid(pid, pid);
+		r = wait_for_exec(pid, ends[0]);
+	}
+	close(ends[0]);
+	free(environment);
+	if (!r)
+		cs->pid = pid;
+	return r;
+}
+
+static int start_and_watch(struct commands *cs, const struct command *c)
+{
+	int r = start(cs, c);
+
+	if (r)
+		return r;
+	loop_arm(cs->timer, c->patience);
+	cs->child = loop_add_child(cs->loop, cs->pid, on_exit_of_child, cs);
+	if (cs->child)
+		return 0;
+	r = errno;
+	kill_rest(cs);
+	waitpid(cs->pid, NULL, 0);
+	cs->pid = 0;
 	return r;
 }
 
@@ -287,65 +483,42 @@ static void run_next(struct commands *cs)
 		return;
 	}
 	cs->late = false;
-	r = start(cs, c);
-	if (!r)
-		r = -sd_event_add_child(cs->event, &cs->child, cs->pid, WEXITED,
-					on_exit_of_child, cs);
-	if (r) {
-		snprintf(failed, sizeof(failed), "%s: %s", c->argv[0],
-			 strerror(r));
-		finish(cs, failed);
+	cs->started = loop_now();
+	if (c->call) {
+		call(cs);
 		return;
 	}
-	sd_event_now(cs->event, CLOCK_MONOTONIC, &cs->started);
-	sd_event_add_time(cs->event, &cs->timer, CLOCK_MONOTONIC,
-			  cs->started + c->patience, 0, on_deadline, cs);
+	r = start_and_watch(cs, c);
+	if (!r)
+		return;
+	snprintf(failed, sizeof(failed), "%s: %s", c->name, strerror(r));
+	finish(cs, failed);
 }
 
-static int on_begin(sd_event_source *source, void *user)
+void commands_run(struct commands *cs, struct loop *loop,
+		  commands_done_fn *done, void *user)
 {
-	struct commands *cs = user;
-
-	cs->child = sd_event_source_unref(source);
-	run_next(cs);
-	return 0;
-}
-
-void commands_run(struct commands *cs, sd_event *event, commands_done_fn *done,
-		  void *user)
-{
-	cs->event = event;
+	cs->loop = loop;
 	cs->done = done;
 	cs->user = user;
 	/* From the loop, so that done is never called before this returns. */
-	if (sd_event_add_defer(event, &cs->child, on_begin, cs) < 0)
+	cs->timer = loop_add_timer(loop, on_time, cs);
+	if (!cs->timer)
 		abort();
-}
-
-static int on_exit_of_cancelled(sd_event_source *source, const siginfo_t *info,
-				void *user)
-{
-	(void)info;
-	(void)user;
-	sd_event_source_unref(source);
-	return 0;
+	loop_arm(cs->timer, 0);
 }
 
 void commands_cancel(struct commands *cs)
 {
-	sd_event_source *reaper;
-
 	if (!cs)
 		return;
 	if (cs->pid) {
-		cs->child = sd_event_source_disable_unref(cs->child);
-		kill(-cs->pid, SIGKILL);
-		sd_event_add_child(cs->event, &reaper, cs->pid, WEXITED,
-				   on_exit_of_cancelled, NULL);
-	} else if (cs->child) {
-		sd_event_source_set_enabled(cs->child, SD_EVENT_OFF);
+		loop_remove(cs->child);
+		cs->child = NULL;
+		kill_rest(cs);
+		if (!loop_add_child(cs->loop, cs->pid, NULL, NULL))
+			log_error("process %d is not reaped: %s", cs->pid,
+				  strerror(errno));
 	}
-	if (cs->timer)
-		sd_event_source_set_enabled(cs->timer, SD_EVENT_OFF);
 	commands_free(cs);
 }

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BACKEND_H
+#define BACKEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "config.h"
+#include "loop.h"
+#include "state.h"
+
+struct commands;
+/* What other programs see of a machine that is ready. */
+struct target;
+
+/*
+ * What starts, freezes and stops programs here. Nobody else knows whether that is
+ * systemd. A false result: no memory.
+ */
+struct backend {
+	const char *name;
+	/* @path: of a hook with this @name. */
+	bool (*add_hook)(struct commands *cs, uint64_t timeout,
+			 const char *path, const char *name,
+			 const struct situation *s);
+	/* Hooks whose commands were cancelled: the next ones are not to meet them. */
+	bool (*add_end_of_hooks)(struct commands *cs, uint64_t timeout);
+	/*
+	 * The cgroup of each unit, as /system.slice/a.service. False and @why: it is
+	 * not known, or one does not run.
+	 */
+	bool (*find_cgroups)(const struct words *units, struct words *cgroups,
+			     char *why, size_t size);
+	/*
+	 * Whether the machine can be thawed again if these units are frozen. None of
+	 * them may hold the overseer, a process that thaws, or @client. @client waits
+	 * for an answer; 0: nobody waits. 1; 0 and @why; or -errno and @why if it is
+	 * not known.
+	 */
+	int (*freezing_is_safe)(const struct words *units, pid_t client,
+				char *why, size_t size);
+	/*
+	 * Whether SIGTERM came because somebody asked to stop this very program.
+	 * False, and @why: it came for another reason, as a shutdown is one, or that
+	 * is not known.
+	 */
+	bool (*stop_is_requested)(char *why, size_t size);
+	/* NULL, which the other two take: there is none, or no memory. */
+	struct target *(*target_new)(struct loop *loop);
+	void (*target_free)(struct target *t);
+	void (*target_set)(struct target *t, bool ready);
+};
+
+#ifdef WITH_SYSTEMD
+extern const struct backend backend_systemd;
+#endif
+extern const struct backend backend_plain;
+
+/* That of the init system which runs. */
+const struct backend *backend_find(void);
+
+#endif /* BACKEND_H */

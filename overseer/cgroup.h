@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CGROUP_H
+#define CGROUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* Directories of cgroup v2, by their full paths; cgroups(7). */
+#ifndef CGROUP_ROOT
+#define CGROUP_ROOT "/sys/fs/cgroup"
+#endif
+
+/* That of a process; 0 is this one. 0 or -errno: -ENOENT without cgroup v2. */
+int cgroup_of(pid_t pid, char *path, size_t size);
+/* False: there is none; errno. */
+bool cgroup_make(const char *path);
+/* Kills what runs there, and removes the directory once it is empty. */
+void cgroup_end(const char *path);
+/* The same for all below @path whose names begin like this. */
+void cgroup_end_all(const char *path, const char *prefix);
+/* 1: all processes have stopped, or all go on; 0: not yet; or -errno. */
+int cgroup_freeze(const char *path);
+int cgroup_thaw(const char *path);
+
+#endif /* CGROUP_H */
