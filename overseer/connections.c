@@ -2,6 +2,7 @@
 /* sock_diag(7): the kernel lists its connections, and destroys those it is told. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <ifaddrs.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
@@ -9,11 +10,13 @@
 #include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "connections.h"
+#include "netlink.h"
 
 /* All but who only listens, and what is closed. */
 #define CONNECTED (~(1u << TCP_LISTEN | 1u << TCP_CLOSE | 1u << TCP_TIME_WAIT))
@@ -30,6 +33,9 @@ static int open_diag(void)
 	return fd < 0 ? -errno : fd;
 }
 
+/* Which of them; NULL is all. */
+typedef bool wanted_fn(const struct nlmsghdr *h);
+
 static int ask(int fd, uint16_t type, uint16_t flags,
 	       const struct inet_diag_req_v2 *body)
 {
@@ -45,15 +51,52 @@ static int ask(int fd, uint16_t type, uint16_t flags,
 	return send(fd, &r, sizeof(r), 0) < 0 ? -errno : 0;
 }
 
-static bool is_within(const struct inet_diag_msg *m)
+/* An IPv4 address as IPv6 has it. */
+static struct in6_addr mapped(const uint32_t *four)
 {
-	const uint32_t *a = m->id.idiag_src;
-	const bool four = m->idiag_family == AF_INET || IN6_IS_ADDR_V4MAPPED(a);
+	struct in6_addr a = { .s6_addr = { [10] = 0xff, [11] = 0xff } };
 
-	if (four)
-		return ntohl(a[m->idiag_family == AF_INET ? 0 : 3]) >> 24 ==
-		       IN_LOOPBACKNET;
-	return IN6_IS_ADDR_LOOPBACK(a);
+	memcpy(&a.s6_addr[12], four, sizeof(*four));
+	return a;
+}
+
+static bool has_address(const struct ifaddrs *own, const struct in6_addr *a)
+{
+	for (; own; own = own->ifa_next) {
+		const struct sockaddr *address = own->ifa_addr;
+		struct in6_addr one;
+
+		if (!address)
+			continue;
+		if (address->sa_family == AF_INET6)
+			one = ((const struct sockaddr_in6 *)(const void *)
+				       address)
+				      ->sin6_addr;
+		else if (address->sa_family == AF_INET)
+			one = mapped(
+				&((const struct sockaddr_in *)(const void *)
+					  address)
+					 ->sin_addr.s_addr);
+		else
+			continue;
+		if (IN6_ARE_ADDR_EQUAL(&one, a))
+			return true;
+	}
+	return false;
+}
+
+/* Both ends are in this machine: a clone has both, and the connection goes on. */
+static bool is_within(const struct inet_diag_msg *m, const struct ifaddrs *own)
+{
+	struct in6_addr to;
+
+	if (m->idiag_family == AF_INET)
+		to = mapped(m->id.idiag_dst);
+	else
+		memcpy(&to, m->id.idiag_dst, sizeof(to));
+	if (IN6_IS_ADDR_V4MAPPED(&to) && to.s6_addr[12] == IN_LOOPBACKNET)
+		return true;
+	return IN6_IS_ADDR_LOOPBACK(&to) || has_address(own, &to);
 }
 
 /* 0: it is gone; it may have gone by itself. */
@@ -83,8 +126,19 @@ static int destroy(int fd, const struct inet_diag_msg *m)
 	return r == -ENOENT ? 0 : r;
 }
 
+/* 0, or why the kernel broke it off. */
+static int end_of_list(const struct nlmsghdr *h)
+{
+	const int *error = NLMSG_DATA(h);
+
+	return h->nlmsg_len >= NLMSG_LENGTH(sizeof(*error)) && *error < 0 ?
+		       *error :
+		       0;
+}
+
 /* One part of a list: 1 if there is more to come. */
-static int destroy_each(int killer, const struct nlmsghdr *h, size_t len,
+static int destroy_each(int killer, const struct ifaddrs *own,
+			const struct nlmsghdr *h, size_t len, wanted_fn *wanted,
 			int *count, int *failed)
 {
 	for (; NLMSG_OK(h, len); h = NLMSG_NEXT(h, len)) {
@@ -92,10 +146,10 @@ static int destroy_each(int killer, const struct nlmsghdr *h, size_t len,
 		int r;
 
 		if (h->nlmsg_type == NLMSG_DONE)
-			return 0;
+			return end_of_list(h);
 		if (h->nlmsg_type == NLMSG_ERROR)
 			return ((const struct nlmsgerr *)NLMSG_DATA(h))->error;
-		if (is_within(m))
+		if (is_within(m, own) || (wanted && !wanted(h)))
 			continue;
 		r = destroy(killer, m);
 		if (r)
@@ -106,16 +160,18 @@ static int destroy_each(int killer, const struct nlmsghdr *h, size_t len,
 	return 1;
 }
 
-static int destroy_family(int killer, uint8_t family, uint32_t states,
-			  int *count)
+static int destroy_family(int killer, const struct ifaddrs *own, uint8_t family,
+			  uint32_t states, wanted_fn *wanted, int *count)
 {
 	const struct inet_diag_req_v2 all = {
 		.sdiag_family = family,
 		.sdiag_protocol = IPPROTO_TCP,
+		/* With what is above TCP. */
+		.idiag_ext = wanted ? 1u << (INET_DIAG_INFO - 1) : 0,
 		.idiag_states = states,
 	};
 	/* As much as the kernel puts into one message. */
-	static _Alignas(struct nlmsghdr) char part[32768];
+	_Alignas(struct nlmsghdr) char part[32768];
 	int fd = open_diag(), r, failed = 0;
 
 	if (fd < 0)
@@ -127,35 +183,109 @@ static int destroy_family(int killer, uint8_t family, uint32_t states,
 		ssize_t n = recv(fd, part, sizeof(part), 0);
 
 		r = n < 0 ? -errno :
-			    destroy_each(killer, (struct nlmsghdr *)part,
-					 (size_t)n, count, &failed);
+			    destroy_each(killer, own, (struct nlmsghdr *)part,
+					 (size_t)n, wanted, count, &failed);
 	}
 	close(fd);
 	return r ? r : failed;
 }
 
-static int destroy_in(uint32_t states)
+/* 1, 0 or -errno. A file of /proc that is not there is of a kernel without that family. */
+static int has_sockets(const char *path, const char *name)
 {
-	int killer = open_diag(), count = 0, r;
+	FILE *f = fopen(path, "re");
+	char line[256];
+	int r = -ENODATA;
 
-	if (killer < 0)
+	if (!f)
+		return errno == ENOENT ? 0 : -errno;
+	while (r < 0 && fgets(line, sizeof(line), f)) {
+		int used;
+
+		if (sscanf(line, name, &used) == 1)
+			r = used != 0;
+	}
+	fclose(f);
+	return r;
+}
+
+/* Listening ones are counted, too. What cannot be read may have some. */
+static bool is_without_tcp(void)
+{
+	return !has_sockets("/proc/self/net/sockstat", "TCP: inuse %d") &&
+	       !has_sockets("/proc/self/net/sockstat6", "TCP6: inuse %d");
+}
+
+static int destroy_in(uint32_t states, wanted_fn *wanted)
+{
+	struct ifaddrs *own;
+	int killer, count = 0, r;
+
+	if (getifaddrs(&own))
+		return -errno;
+	killer = open_diag();
+	if (killer < 0) {
+		freeifaddrs(own);
 		return killer;
-	r = destroy_family(killer, AF_INET, states, &count);
+	}
+	r = destroy_family(killer, own, AF_INET, states, wanted, &count);
 	if (!r)
-		r = destroy_family(killer, AF_INET6, states, &count);
+		r = destroy_family(killer, own, AF_INET6, states, wanted,
+				   &count);
 	/* A kernel without IPv6. */
 	if (r == -ENOENT)
 		r = 0;
 	close(killer);
+	freeifaddrs(own);
 	return r ? r : count;
 }
 
 int connections_destroy(void)
 {
-	return destroy_in(CONNECTED);
+	return is_without_tcp() ? 0 : destroy_in(CONNECTED, NULL);
 }
 
 int connections_prepare(void)
 {
-	return destroy_in(0);
+	return destroy_in(0, NULL);
+}
+
+/* The kernel itself encrypts what goes through it. */
+static bool is_tls(const struct nlmsghdr *h)
+{
+	const struct nlattr *info, *attr;
+
+	netlink_each(info, h, sizeof(struct inet_diag_msg))
+	{
+		if (mnl_attr_get_type(info) != INET_DIAG_ULP_INFO)
+			continue;
+		netlink_each_in(attr, info)
+		{
+			if (mnl_attr_get_type(attr) == INET_ULP_INFO_NAME)
+				return !strcmp(mnl_attr_get_str(attr), "tls");
+		}
+	}
+	return false;
+}
+
+int connections_tls_is_there(void)
+{
+	char names[256] = "", *rest = names, *name;
+	FILE *f = fopen("/proc/sys/net/ipv4/tcp_available_ulp", "re");
+	int r = 0;
+
+	/* The first network namespace alone has this file; the kernel may have it all the same. */
+	if (!f)
+		return errno == ENOENT ? 1 : -errno;
+	if (!fgets(names, sizeof(names), f) && ferror(f))
+		r = -EIO;
+	fclose(f);
+	while (!r && (name = strsep(&rest, " \n")))
+		r = !strcmp(name, "tls");
+	return r;
+}
+
+int connections_destroy_tls(void)
+{
+	return destroy_in(CONNECTED, is_tls);
 }
