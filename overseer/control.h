@@ -2,22 +2,13 @@
 #ifndef CONTROL_H
 #define CONTROL_H
 
-#include <systemd/sd-event.h>
+#include "loop.h"
 
-#include "machine.h"
-
-/*
- * The unix socket: a JSON object a line, at most CONTROL_LINE_MAX bytes; for
- * each one answer. sysgenid-overseer(8) describes them.
- */
+/* The connections of clients; protocol.h. */
 struct control;
 
-#define CONTROL_LINE_MAX 3072
-#define CONTROL_SOCKET	 "/run/sysgenid/overseer.sock"
-
-/* NULL after a complaint. */
-struct control *control_new(sd_event *event, struct machine *m,
-			    const char *path);
+/* @fd: listens. @channel: to who acts; the loop ends with it. Both stay open. NULL: no memory. */
+struct control *control_new(struct loop *loop, int fd, int channel);
 void control_free(struct control *c);
 
 #endif /* CONTROL_H */
