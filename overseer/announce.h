@@ -4,10 +4,19 @@
 
 #include <json-c/json.h>
 
+#include "loop.h"
+
 /*
- * A line for the host: a virtio-serial port, or vsock:CID:PORT. Never waits; a
- * line that nobody takes is lost, and that is logged.
+ * Lines for the host: to a virtio-serial port, which stays open, or to vsock:CID:PORT,
+ * with a connection for each. Never waits. The newest line is tried again until
+ * somebody has taken it; no line is cut.
  */
-void announce(const char *where, struct json_object *line);
+struct announcer;
+
+/* NULL: no memory. */
+struct announcer *announcer_new(struct loop *loop, const char *where);
+void announcer_free(struct announcer *a);
+/* Nothing if it is the line that was said last. */
+void announcer_say(struct announcer *a, struct json_object *line);
 
 #endif /* ANNOUNCE_H */

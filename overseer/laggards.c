@@ -24,7 +24,8 @@
 
 typedef void each_fn(const struct sysgenid_watcher *w, void *arg);
 
-static void each_laggard(struct sysgenid *g, each_fn *call, void *arg)
+/* 0, or -errno after a complaint: not all of them were listed. */
+static int each_laggard(struct sysgenid *g, each_fn *call, void *arg)
 {
 	struct sysgenid_watcher list[BATCH];
 	uint64_t cursor = 0;
@@ -37,11 +38,12 @@ static void each_laggard(struct sysgenid *g, each_fn *call, void *arg)
 		if (r) {
 			log_error("the watchers cannot be listed: %s",
 				  strerror(-r));
-			return;
+			return r;
 		}
 		for (unsigned int i = 0; i < count; i++)
 			call(&list[i], arg);
 	} while (cursor);
+	return 0;
 }
 
 struct description {
@@ -71,8 +73,10 @@ unsigned int laggards_describe(struct sysgenid *g, char *text, size_t size)
 	struct description d = { .text = text, .size = size };
 
 	text[0] = 0;
-	each_laggard(g, describe, &d);
-	if (d.named < d.count)
+	if (each_laggard(g, describe, &d))
+		snprintf(text + d.len, size - d.len, "%s",
+			 d.count ? " and more" : "the list cannot be read");
+	else if (d.named < d.count)
 		snprintf(text + d.len, size - d.len, " and %u more",
 			 d.count - d.named);
 	return d.count;

@@ -6,53 +6,93 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-daemon.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "announce.h"
-#include "commands.h"
+#include "backend.h"
+#include "backoff.h"
 #include "connections.h"
+#include "freezing.h"
 #include "log.h"
 #include "machine.h"
+#include "notify.h"
 #include "publishing.h"
-#include "target.h"
+#include "sessions.h"
+#include "waiters.h"
 #include "watchers.h"
+#include "work.h"
 
-#ifndef HOOKS
-#define HOOKS "/etc/sysgenid"
-#endif
+/* Microseconds between looks at a reseed that nothing tells the end of. */
+#define SETTLE_INTERVAL 10000
 
-struct waiter {
-	answer_fn *answer;
-	void *user;
-	struct waiter *next;
+static const char *const no_gate[] = {
+	[GATE_NONE] = "no memory for the gate",
+	[GATE_NFTABLES] =
+		"the gate cannot be used: load nf_tables, and give the overseer CAP_NET_ADMIN; the log says more, and gate = none does without one",
+	[GATE_KERNEL] =
+		"the gate in the kernel cannot be used: it takes the module sysgenid with a gate; the log says more, and gate = nftables does without it",
 };
 
 struct machine {
-	sd_event *event;
-	sd_event_source *source;
-	const struct config *config;
+	struct loop *loop;
+	const struct backend *backend;
+	/* Of the generation, and of the gate; either may be NULL. */
+	struct loop_source *source, *gate_source;
+	const char *path;
+	/* That of @path, or one with no keys while the file is wrong: then @wrong says why. */
+	struct config config[1];
+	char wrong[512];
+	/* NULL while it cannot be used. */
 	struct gate *gate;
+	/* NULL while there is no generation to read. */
 	struct sysgenid *g;
 	/* NULL: the module publishes. */
 	struct publishing *publishing;
-	struct situation now;
-	struct commands *commands;
+	/* False: what the last overseer left is not known. Held until it is. */
+	bool started;
+	/* @stored counts, if nothing else is found. */
+	bool knows;
+	/* What had to be closed is not; while @wrong, as watch_without_config() found it. */
+	bool unclosed;
+	/* On the way out: nothing leads back any more. */
+	bool ending;
+	/* What is told, and what the gate is to store: a quiesced machine stays so there while it is held. */
+	struct situation now, stored;
+	struct work work;
+	/* Who asked for the machine to be quiesced. */
+	pid_t asks;
 	struct target *target;
+	struct sessions *sessions;
 	struct watchers_wait *waiting;
+	/* Of what held the machine and may be over soon. */
+	struct backoff *again;
+	/* Ends what "quiesce" began, if nobody else does. */
+	struct loop_source *lease;
+	/* NULL: nobody is told. */
+	struct announcer *announcer;
 	/* The next signal for laggards; 0: there is none left. */
 	int signal;
 	unsigned int laggards;
 	/* Why it is held, or who was late. */
 	char about[768];
+	/* Sessions of the kernel that are older than the generation. */
+	char kept[512];
 	/* CLOCK_BOOTTIME, of the steps of adjusting. */
-	uint64_t published, closed, destroyed, hooked, confirmed;
-	struct waiter *waiters;
+	uint64_t published, closed, destroyed, reset, hooked, confirmed, opened;
+	/* For the last reseed: looks again, until when without complaint; and whether it is armed. */
+	struct loop_source *settling;
+	uint64_t settle_by;
+	bool settles;
+	struct waiters waiters;
 };
 
 static void adjust(struct machine *m, uint32_t generation);
 static void wait_for_watchers(struct machine *m, uint64_t timeout);
+static void open_when_settled(struct machine *m);
+static bool begin(struct machine *m);
+static void on_generation(void *user, uint32_t events);
+static void on_lease(void *user);
 
 static uint64_t now_ns(void)
 {
@@ -67,47 +107,9 @@ static double ms_between(uint64_t from, uint64_t to)
 	return to > from ? (double)((to - from) / 1000) / 1000 : 0;
 }
 
-/* Each request that waits is answered once, whatever comes first. */
-static void answer_all(struct machine *m, enum answer answer, const char *why)
+void machine_forget(struct machine *m, const void *user)
 {
-	struct waiter *w = m->waiters;
-
-	m->waiters = NULL;
-	while (w) {
-		struct waiter *next = w->next;
-
-		w->answer(w->user, answer, why);
-		free(w);
-		w = next;
-	}
-}
-
-static void answer_later(struct machine *m, answer_fn *answer, void *user)
-{
-	struct waiter *w = calloc(1, sizeof(*w));
-
-	if (!w) {
-		answer(user, ANSWER_NOT_READY, "no memory");
-		return;
-	}
-	*w = (struct waiter){ answer, user, m->waiters };
-	m->waiters = w;
-}
-
-void machine_forget(struct machine *m, void *user)
-{
-	struct waiter **w = &m->waiters;
-
-	while (*w) {
-		struct waiter *next = (*w)->next;
-
-		if ((*w)->user == user) {
-			free(*w);
-			*w = next;
-		} else {
-			w = &(*w)->next;
-		}
-	}
+	waiters_forget(&m->waiters, user);
 }
 
 struct json_object *machine_status(const struct machine *m)
@@ -121,7 +123,7 @@ struct json_object *machine_status(const struct machine *m)
 			       json_object_new_int64(m->now.generation));
 	if (m->now.state == READY && m->published) {
 		struct json_object *ms = json_object_new_double(
-			ms_between(m->published, m->confirmed));
+			ms_between(m->published, m->opened));
 
 		json_object_set_serializer(ms,
 					   json_object_double_to_json_string,
@@ -133,57 +135,168 @@ struct json_object *machine_status(const struct machine *m)
 	if (m->about[0])
 		json_object_object_add(o, "about",
 				       json_object_new_string(m->about));
+	if (m->wrong[0] && m->started)
+		json_object_object_add(o, "configuration",
+				       json_object_new_string(m->wrong));
+	if (m->kept[0])
+		json_object_object_add(o, "not-reset",
+				       json_object_new_string(m->kept));
 	return o;
 }
 
-/*
- * The one place where the state changes: the gate first. If it cannot be moved
- * the state does not change, and it stays as closed as it is.
- */
-static bool enter(struct machine *m, enum state state, uint32_t generation,
+/* ---- what can fail, and what becomes of the machine then ---- */
+
+static void tell(struct machine *m)
+{
+	struct json_object *line = machine_status(m);
+
+	announcer_say(m->announcer, line);
+	json_object_put(line);
+}
+
+/* From each time that somebody asks for it, or that an overseer finds it so. */
+static void start_lease(struct machine *m)
+{
+	if (m->now.state == QUIESCED && m->config->quiesce_limit)
+		loop_arm(m->lease, m->config->quiesce_limit);
+	else
+		loop_disarm(m->lease);
+}
+
+/* Everybody is told. Whether the gate followed is the matter of enter() and hold(). */
+static void become(struct machine *m, enum state state, uint32_t generation,
+		   bool until_resume)
+{
+	m->now = (struct situation){ state, generation, until_resume };
+	if (state == READY)
+		backoff_reset(m->again);
+	start_lease(m);
+	tell(m);
+	notify_status("%s at generation %" PRIu32 "%s%s", state_name(state),
+		      generation, m->about[0] ? ": " : "", m->about);
+	m->backend->target_set(m->target, state == READY);
+}
+
+static enum state state_with(const struct machine *m, enum event event)
+{
+	if (!event_is_possible(m->now.state, event))
+		log_error("\"%s\" while %s is not in the table of states",
+			  event_name(event), state_name(m->now.state));
+	return state_after(m->now.state, event);
+}
+
+/* The gate first. False: nothing has changed but what the gate may have done; hold(). */
+static bool enter(struct machine *m, enum event event, uint32_t generation,
 		  bool until_resume)
 {
-	const struct situation next = { state, generation, until_resume };
-	struct json_object *line;
+	const struct situation next = { state_with(m, event), generation,
+					until_resume };
 
-	if (!gate_set(m->gate, &next))
+	if (next.state == HELD || !gate_set(m->gate, &next))
 		return false;
-	m->now = next;
-	if (m->config->announce) {
-		line = machine_status(m);
-		announce(m->config->announce, line);
-		json_object_put(line);
-	}
-	sd_notifyf(0, "STATUS=%s at generation %" PRIu32, state_name(state),
-		   generation);
-	target_set(m->target, state == READY);
+	m->stored = next;
+	become(m, next.state, generation, until_resume);
 	return true;
 }
 
 static void stop_work(struct machine *m)
 {
-	commands_cancel(m->commands);
-	m->commands = NULL;
+	backoff_disarm(m->again);
+	work_stop(&m->work);
+	sessions_cancel(m->sessions);
+	m->sessions = NULL;
 	watchers_cancel(m->waiting);
 	m->waiting = NULL;
+	loop_disarm(m->settling);
+	m->settles = false;
 }
 
-/* Truthful; what cannot be read cannot be trusted, and the gate stays. */
+/*
+ * Truthful. One that cannot be read leads to hold(), which asks again: until then its
+ * descriptor would be ready for ever.
+ */
 static bool read_generation(struct machine *m, uint32_t *generation)
 {
-	int r = sysgenid_read(m->g, generation);
+	int r = m->g ? sysgenid_read(m->g, generation) : -ENODEV;
 
+	if (m->source && !loop_enable(m->source, !r && !m->ending))
+		r = -errno;
 	if (r)
 		log_error("the generation cannot be read: %s", strerror(-r));
 	return !r;
 }
 
-static void hold(struct machine *m, const char *why)
+/* What a held machine keeps; one that was quiesced is to be so again. */
+static bool close_held(struct machine *m, enum way_out out)
 {
+	if (!m->started)
+		return m->gate && gate_close_on_top(m->gate);
+	if (out == BY_RESUME || m->stored.state != QUIESCED)
+		m->stored =
+			(struct situation){ HELD, m->now.generation, false };
+	return gate_set(m->gate, &m->stored);
+}
+
+/*
+ * Where every step leads that failed. The machine is held even if the gate cannot
+ * be closed: that is said, and tried again. @why is not m->about.
+ */
+static void hold(struct machine *m, enum event event, const char *why)
+{
+	const enum state state = state_with(m, event);
+	enum way_out out = event_way_out(event);
+	const bool untouched = !m->started && m->wrong[0];
+
+	stop_work(m);
 	snprintf(m->about, sizeof(m->about), "%s", why);
-	log_error("held at generation %" PRIu32 ": %s", m->now.generation, why);
-	enter(m, HELD, m->now.generation, false);
-	answer_all(m, ANSWER_FAILED, m->about);
+	if (!untouched)
+		m->unclosed = !close_held(m, out);
+	if (m->unclosed) {
+		out = BY_TRYING;
+		snprintf(
+			m->about, sizeof(m->about),
+			"%s; the network may be open: the gate cannot be closed",
+			why);
+	}
+	log_error("held at generation %" PRIu32 ": %s", m->now.generation,
+		  m->about);
+	if (out == BY_TRYING)
+		backoff_arm(m->again);
+	become(m, state, m->now.generation, false);
+	waiters_answer(&m->waiters, ANSWER_FAILED, m->about);
+}
+
+static bool read_or_hold(struct machine *m, uint32_t *generation)
+{
+	if (read_generation(m, generation))
+		return true;
+	hold(m, GENERATION_UNREADABLE, "the generation cannot be read");
+	return false;
+}
+
+static void quiesce_again(struct machine *m)
+{
+	m->about[0] = 0;
+	if (!enter(m, STILL_QUIESCED, m->stored.generation,
+		   m->stored.until_resume))
+		hold(m, GATE_FAILED, "it was quiesced");
+}
+
+/* What held the machine may be over. */
+static void on_again(void *user)
+{
+	struct machine *m = user;
+	uint32_t generation;
+
+	if (!m->started)
+		begin(m);
+	else if (!read_or_hold(m, &generation))
+		return;
+	else if (m->stored.state == QUIESCED &&
+		 (generation == m->stored.generation || m->stored.until_resume))
+		quiesce_again(m);
+	else
+		adjust(m, generation);
 }
 
 static void log_ready(const struct machine *m)
@@ -194,114 +307,81 @@ static void log_ready(const struct machine *m)
 	}
 	log_notice(
 		"ready at generation %" PRIu32
-		", %.1f ms after it was published: gate %.1f, connections %.1f, hooks %.1f, watchers %.1f ms; %u laggards",
-		m->now.generation, ms_between(m->published, m->confirmed),
+		", %.1f ms after it was published: gate %.1f, connections %.1f, sessions %.1f, hooks %.1f, watchers %.1f, opening %.1f ms; %u laggards",
+		m->now.generation, ms_between(m->published, m->opened),
 		ms_between(m->published, m->closed),
 		ms_between(m->closed, m->destroyed),
-		ms_between(m->destroyed, m->hooked),
-		ms_between(m->hooked, m->confirmed), m->laggards);
+		ms_between(m->destroyed, m->reset),
+		ms_between(m->reset, m->hooked),
+		ms_between(m->hooked, m->confirmed),
+		ms_between(m->confirmed, m->opened), m->laggards);
 }
 
-/* The last look at the generation, right before the gate opens. */
-static void open_up(struct machine *m)
+/* False: it moved, or cannot be read, and the machine goes on from there. */
+static bool is_current(struct machine *m)
 {
 	uint32_t generation;
 
-	if (!read_generation(m, &generation)) {
-		hold(m, "the generation cannot be read");
+	if (!read_or_hold(m, &generation))
+		return false;
+	if (generation == m->now.generation)
+		return true;
+	adjust(m, generation);
+	return false;
+}
+
+/* Two looks at the generation: before the gate is opened, and before anybody is told. */
+static void open_up(struct machine *m, enum event event)
+{
+	if (!is_current(m))
 		return;
-	}
-	if (generation != m->now.generation) {
-		adjust(m, generation);
+	if (state_with(m, event) != READY) {
+		hold(m, NOT_IN_TABLE, "a step came in the wrong state");
 		return;
 	}
 	m->confirmed = now_ns();
-	if (!enter(m, READY, generation, false)) {
-		hold(m, "the gate cannot be opened");
+	m->stored = (struct situation){ READY, m->now.generation, false };
+	if (!gate_set(m->gate, &m->stored)) {
+		/* There may be a newer one, for which the gate in the kernel is shut. */
+		if (is_current(m))
+			hold(m, GATE_FAILED, "the gate cannot be opened");
 		return;
 	}
+	m->opened = now_ns();
+	if (!is_current(m))
+		return;
+	become(m, READY, m->now.generation, false);
 	log_ready(m);
-	answer_all(m, ANSWER_DONE, NULL);
+	waiters_answer(&m->waiters, ANSWER_DONE, NULL);
 }
 
-/* A script for the units that are to be frozen; all is well if there are none. */
-static bool add_units(struct machine *m, struct commands *cs,
-		      const char *const script[], size_t words)
+/* The kernel resets what it destroys; the peer must not get that, as it ends the connection of the sibling. */
+static bool destroys_connections(const struct config *c)
 {
-	const struct words *units = &m->config->freeze;
-	const char **argv = calloc(units->count + words + 1, sizeof(*argv));
-	bool ok = argv;
-
-	if (ok && units->count) {
-		for (size_t i = 0; i < words; i++)
-			argv[i] = script[i];
-		for (size_t i = 0; i < units->count; i++)
-			argv[i + words] = units->word[i];
-		ok = commands_add(cs, m->config->hook_timeout, argv);
-	}
-	free(argv);
-	return ok;
-}
-
-static bool add_freeze(struct machine *m, struct commands *cs)
-{
-	static const char *const script[] = { "systemctl", "freeze" };
-
-	return add_units(m, cs, script, 2);
+	return c->destroy_connections == DESTROY_ALWAYS ||
+	       (c->destroy_connections == DESTROY_WITH_GATE &&
+		c->gate != GATE_NONE);
 }
 
 /*
- * systemd refuses to thaw a unit that it is still freezing, and one that has
- * ended; what counts is that none stays frozen.
+ * Both clones hold the same keys and nonces. What comes later is new: the gate is
+ * closed. False: the machine is held.
  */
-static bool add_thaw(struct machine *m, struct commands *cs)
+static bool destroy_connections(struct machine *m)
 {
-	static const char *const script[] = {
-		"sh",
-		"-c",
-		"for unit; do\n"
-		"	while state=$(systemctl show --value -p FreezerState -- \"$unit\") && [ \"$state\" != running ]; do\n"
-		"		systemctl thaw -- \"$unit\" || sleep 0.1\n"
-		"	done\n"
-		"done",
-		"thaw",
-	};
+	int r = destroys_connections(m->config) ? connections_destroy() : 0;
+	char why[160];
 
-	return add_units(m, cs, script, 4);
-}
-
-/* Those of work that was cut short: the next ones are not to meet them. */
-static bool add_end_of_hooks(struct machine *m, struct commands *cs)
-{
-	static const char *const argv[] = { "systemctl", "stop",
-					    COMMANDS_HOOK "*.service", NULL };
-
-	return commands_add(cs, m->config->hook_timeout, argv);
-}
-
-/* Both clones hold the same keys and nonces. What comes later is new: the gate is closed. */
-static void destroy_connections(struct machine *m)
-{
-	int r = m->config->destroy_connections ? connections_destroy() : 0;
-
-	if (r < 0)
-		log_error(
-			"TCP connections older than the restore are still there: %s",
-			strerror(-r));
-	else if (r)
+	if (r > 0)
 		log_notice("destroyed %d TCP connections", r);
-}
-
-static void run_commands(struct machine *m, struct commands *cs,
-			 commands_done_fn *done)
-{
-	m->commands = cs;
-	commands_run(cs, m->event, done, m);
-}
-
-static void drop(struct commands *cs)
-{
-	commands_cancel(cs);
+	if (r >= 0)
+		return true;
+	snprintf(
+		why, sizeof(why),
+		"TCP connections older than the restore are still there: %s; destroy-connections = no leaves them",
+		strerror(-r));
+	hold(m, CONNECTIONS_LEFT, why);
+	return false;
 }
 
 /* ---- adjusting ---- */
@@ -315,16 +395,18 @@ static void on_confirmed(void *user, int r, uint32_t outdated)
 	m->laggards = 0;
 	if (!r) {
 		m->about[0] = 0;
-		open_up(m);
+		open_when_settled(m);
 		return;
 	}
-	/* There is a newer one, of which the descriptor tells. */
-	if (r == -ESTALE)
+	/* There is a newer one. */
+	if (r == -ESTALE) {
+		on_generation(m, EPOLLIN);
 		return;
+	}
 	if (r != -ETIMEDOUT) {
 		snprintf(why, sizeof(why), "cannot wait for watchers: %s",
 			 strerror(-r));
-		hold(m, why);
+		hold(m, WATCHERS_UNKNOWN, why);
 		return;
 	}
 	m->laggards = outdated;
@@ -333,7 +415,7 @@ static void on_confirmed(void *user, int r, uint32_t outdated)
 	if (m->config->laggards == LAGGARDS_REPORT) {
 		log_warning("%s", why);
 		snprintf(m->about, sizeof(m->about), "%s", why);
-		open_up(m);
+		open_when_settled(m);
 		return;
 	}
 	if (m->config->laggards == LAGGARDS_KILL && m->signal) {
@@ -343,95 +425,200 @@ static void on_confirmed(void *user, int r, uint32_t outdated)
 		return;
 	}
 	if (m->now.state != HELD)
-		hold(m, why);
+		hold(m, WATCHERS_LATE, why);
 	/* They may come round. */
 	wait_for_watchers(m, m->config->watcher_timeout);
 }
 
 static void wait_for_watchers(struct machine *m, uint64_t timeout)
 {
-	m->waiting = watchers_wait(m->event, m->now.generation, timeout,
+	m->waiting = watchers_wait(m->loop, m->now.generation, timeout,
 				   on_confirmed, m);
 	if (!m->waiting)
-		hold(m, "no memory to wait for watchers");
+		hold(m, WATCHERS_UNKNOWN, "no memory to wait for watchers");
+}
+
+/* NULL, or why clones may draw equal bytes. @outdated: false if nobody is. */
+static const char *reseed_failure(const struct machine *m, bool *outdated)
+{
+	struct sysgenid_info info;
+
+	*outdated = true;
+	if (m->publishing)
+		return publishing_error(m->publishing);
+	if (sysgenid_get_info(m->g, &info, sizeof(info)))
+		return "it is not known whether the kernel's random generator was reseeded";
+	*outdated = info.outdated || info.generation != m->now.generation;
+	return info.flags & SYSGENID_GET_RESEED_FAILED ?
+		       "the kernel's random generator could not be reseeded" :
+		       NULL;
+}
+
+/* False: the machine is held. A new generation, or force, ends that. */
+static bool is_reseeded(struct machine *m, bool *outdated)
+{
+	bool unused;
+	const char *failure = reseed_failure(m, outdated ? outdated : &unused);
+
+	if (failure && m->config->reseed != RESEED_WARN) {
+		hold(m, NOT_RESEEDED, failure);
+		return false;
+	}
+	if (failure)
+		log_warning("generation %" PRIu32 ": %s", m->now.generation,
+			    failure);
+	return true;
+}
+
+static void look_later(struct machine *m)
+{
+	m->settles = true;
+	loop_arm(m->settling, SETTLE_INTERVAL);
+}
+
+/* What it says of another generation does not matter: open_up() looks at that. */
+static void on_settling(void *user)
+{
+	struct machine *m = user;
+	struct sysgenid_info info;
+	int r = sysgenid_get_info(m->g, &info, sizeof(info));
+	const bool was_held = m->now.state == HELD;
+
+	m->settles = false;
+	if (r || info.flags & SYSGENID_GET_RESEED_PENDING) {
+		if (!was_held && loop_now() >= m->settle_by)
+			hold(m, NOT_SETTLED,
+			     r ? "it is not known whether the last reseed is over" :
+				 "the kernel's last reseed is not over within reseed-timeout");
+		look_later(m);
+		return;
+	}
+	/* A reseed that failed meanwhile holds it until there is a new generation. */
+	if (!was_held && !is_reseeded(m, NULL))
+		return;
+	if (was_held && info.flags & SYSGENID_GET_RESEED_FAILED)
+		return;
+	if (was_held)
+		m->about[0] = 0;
+	open_up(m, ADJUSTED);
+}
+
+static void open_when_settled(struct machine *m)
+{
+	if (m->config->reseed != RESEED_SETTLED || m->publishing) {
+		open_up(m, ADJUSTED);
+		return;
+	}
+	m->settle_by = loop_now() + m->config->reseed_timeout;
+	on_settling(m);
 }
 
 static void on_adjusted(void *user, const char *failed)
 {
 	struct machine *m = user;
+	bool outdated;
 
-	m->commands = NULL;
 	m->hooked = now_ns();
 	if (failed) {
-		hold(m, failed);
+		hold(m, HOOK_FAILED, failed);
 		return;
 	}
+	freezing_forget();
+	if (!is_reseeded(m, &outdated))
+		return;
 	/* A page file has readers, and does not know them. */
-	if (m->publishing)
+	if (m->publishing || !outdated)
 		on_confirmed(m, 0, 0);
 	else
 		wait_for_watchers(m, m->config->watcher_timeout);
 }
 
+static void run_hooks(struct machine *m)
+{
+	m->reset = now_ns();
+	if (!work_adjust(&m->work, m->config, &m->now, on_adjusted, m))
+		hold(m, HOOKS_NOT_RUN, "the hooks cannot be run");
+}
+
+static void on_sessions(void *user, const char *failed, const char *kept)
+{
+	struct machine *m = user;
+
+	m->sessions = NULL;
+	snprintf(m->kept, sizeof(m->kept), "%s", kept);
+	if (failed) {
+		hold(m, SESSIONS_LEFT, failed);
+		return;
+	}
+	if (kept[0])
+		log_warning("not reset: %s", kept);
+	run_hooks(m);
+}
+
 static void adjust(struct machine *m, uint32_t generation)
 {
 	struct sysgenid_info info;
-	struct commands *cs;
-	bool interrupted = m->commands;
 
 	stop_work(m);
 	m->signal = SIGTERM;
 	m->laggards = 0;
-	m->about[0] = 0;
-	if (!enter(m, ADJUSTING, generation, false)) {
-		/* Adjusting with an open gate is better than not adjusting. */
-		log_error("the gate cannot be closed");
-		m->now = (struct situation){ ADJUSTING, generation, false };
+	m->about[0] = m->kept[0] = 0;
+	m->stored = (struct situation){ ADJUSTING, generation, false };
+	if (!enter(m, ADJUSTMENT_BEGUN, generation, false)) {
+		m->now.generation = generation;
+		hold(m, GATE_FAILED, "there is a generation to adjust to");
+		return;
 	}
 	m->closed = now_ns();
 	m->published = sysgenid_get_info(m->g, &info, sizeof(info)) ?
 			       m->closed :
 			       info.time;
 	log_notice("generation %" PRIu32 ": adjusting", generation);
-	destroy_connections(m);
+	if (!destroy_connections(m))
+		return;
 	m->destroyed = now_ns();
-	cs = commands_new();
-	if (!cs || (interrupted && !add_end_of_hooks(m, cs)) ||
-	    !commands_add_folder(cs, m->config->hook_timeout, HOOKS "/adjust.d",
-				 &m->now) ||
-	    !add_thaw(m, cs)) {
-		drop(cs);
-		hold(m, "the hooks cannot be run");
+	/* Hooks and new sessions make keys, and frozen units draw on. */
+	if (!is_reseeded(m, NULL))
+		return;
+	if (!m->config->reset_sessions) {
+		run_hooks(m);
 		return;
 	}
-	run_commands(m, cs, on_adjusted);
+	m->sessions = sessions_reset(m->loop, on_sessions, m);
+	if (!m->sessions)
+		hold(m, SESSIONS_LEFT, "no memory to reset sessions");
 }
 
-static int on_generation(sd_event_source *source, int fd, uint32_t events,
-			 void *user)
+static void on_generation(void *user, uint32_t events)
 {
 	struct machine *m = user;
 	uint32_t generation;
 
-	(void)source;
-	(void)fd;
 	(void)events;
-	if (!read_generation(m, &generation))
-		return -EIO;
+	if (!read_or_hold(m, &generation))
+		return;
 	sysgenid_confirm(m->g, generation);
 	if (generation == m->now.generation)
-		return 0;
-	if (m->now.state == QUIESCED && m->now.until_resume) {
+		return;
+	/* What kept the machine from going on may be over; if not, it is closed. */
+	if (!m->started) {
+		backoff_reset(m->again);
+		begin(m);
+		return;
+	}
+	/* One that is being resumed or forced open is to adjust at once. */
+	if (m->stored.state == QUIESCED && m->stored.until_resume &&
+	    !work_is_running(&m->work)) {
 		log_notice("generation %" PRIu32
 			   " while quiesced: adjusting begins at \"resume\"",
 			   generation);
-		return 0;
+		return;
 	}
 	if (m->now.state == QUIESCING)
-		answer_all(m, ANSWER_FAILED,
-			   "there is a new generation already");
+		waiters_answer(&m->waiters, ANSWER_FAILED,
+			       "there is a new generation already");
+	backoff_reset(m->again);
 	adjust(m, generation);
-	return 0;
 }
 
 /* ---- quiescing ---- */
@@ -440,38 +627,36 @@ static void on_thawed(void *user, const char *failed)
 {
 	struct machine *m = user;
 
-	m->commands = NULL;
-	if (failed)
-		hold(m, failed);
-	else
-		open_up(m);
+	if (failed) {
+		hold(m, THAW_FAILED, failed);
+		return;
+	}
+	freezing_forget();
+	if (is_reseeded(m, NULL))
+		open_up(m, REOPENED);
 }
 
+/* Forced is what was asked for then: a generation that came since is adjusted to. */
 static void on_thawed_by_force(void *user, const char *failed)
 {
 	struct machine *m = user;
 
-	m->commands = NULL;
-	if (failed)
+	if (failed) {
 		log_error("%s", failed);
-	if (enter(m, READY, m->now.generation, false))
-		answer_all(m, ANSWER_DONE, NULL);
-	else
-		answer_all(m, ANSWER_FAILED, "the gate cannot be opened");
+		snprintf(m->about, sizeof(m->about),
+			 "opened by force, though %s", failed);
+	} else {
+		freezing_forget();
+	}
+	open_up(m, FORCED);
 }
 
 /* Back, with nothing changed. */
 static void reopen(struct machine *m, commands_done_fn *done)
 {
-	struct commands *cs = commands_new();
-
 	m->published = 0;
-	if (!cs || !add_thaw(m, cs)) {
-		drop(cs);
-		hold(m, "no memory to thaw units");
-		return;
-	}
-	run_commands(m, cs, done);
+	if (!work_thaw(&m->work, m->config, done, m))
+		done(m, "no memory to thaw units");
 }
 
 static void on_quiesced(void *user, const char *failed)
@@ -479,79 +664,171 @@ static void on_quiesced(void *user, const char *failed)
 	struct machine *m = user;
 	uint32_t generation;
 
-	m->commands = NULL;
 	if (failed) {
 		log_error("cannot be quiesced: %s", failed);
-		answer_all(m, ANSWER_FAILED, failed);
+		waiters_answer(&m->waiters, ANSWER_FAILED, failed);
 		reopen(m, on_thawed);
 		return;
 	}
-	if (!read_generation(m, &generation)) {
-		hold(m, "the generation cannot be read");
+	if (!read_or_hold(m, &generation))
 		return;
-	}
 	if (generation != m->now.generation) {
-		answer_all(m, ANSWER_FAILED,
-			   "there is a new generation already");
+		waiters_answer(&m->waiters, ANSWER_FAILED,
+			       "there is a new generation already");
 		adjust(m, generation);
 		return;
 	}
-	if (!enter(m, QUIESCED, generation, m->now.until_resume)) {
-		answer_all(m, ANSWER_FAILED, "the gate cannot be closed");
+	if (!enter(m, QUIESCE_DONE, generation, m->now.until_resume)) {
+		waiters_answer(&m->waiters, ANSWER_FAILED,
+			       "the gate cannot be closed");
 		reopen(m, on_thawed);
 		return;
 	}
 	log_notice("quiesced at generation %" PRIu32, generation);
-	answer_all(m, ANSWER_DONE, NULL);
+	waiters_answer(&m->waiters, ANSWER_DONE, NULL);
 }
 
-void machine_quiesce(struct machine *m, bool until_resume, answer_fn *answer,
-		     void *user)
+/* @why: of sizeof(m->about) bytes. */
+static bool may_freeze(struct machine *m, char *why)
+{
+	return m->backend->freezing_is_safe(&m->config->freeze, m->asks, why,
+					    sizeof(m->about)) > 0;
+}
+
+/* Hooks have run. Processes may have moved to other units since. */
+static void on_hooks_of_quiesce(void *user, const char *failed)
+{
+	struct machine *m = user;
+	char why[sizeof(m->about)];
+
+	if (failed || !m->config->freeze.count) {
+		on_quiesced(m, failed);
+		return;
+	}
+	if (!may_freeze(m, why)) {
+		on_quiesced(m, why);
+		return;
+	}
+	if (!work_freeze(&m->work, m->config, on_quiesced, m))
+		on_quiesced(m, "units cannot be frozen");
+}
+
+void machine_quiesce(struct machine *m, bool until_resume, pid_t client,
+		     answer_fn *answer, void *user)
 {
 	struct situation quiescing = { .state = QUIESCING };
+	char why[sizeof(m->about)];
 	struct commands *cs;
 
-	if (m->now.state == QUIESCED) {
+	if (!m->started || m->ending) {
+		answer(user, ANSWER_NOT_READY,
+		       m->ending ? "the overseer ends" : m->about);
+		return;
+	}
+	if (!read_or_hold(m, &quiescing.generation)) {
+		answer(user, ANSWER_FAILED, m->about);
+		return;
+	}
+	if (m->now.state == QUIESCED && !work_is_running(&m->work) &&
+	    quiescing.generation == m->now.generation) {
+		start_lease(m);
 		answer(user, ANSWER_DONE, NULL);
 		return;
 	}
-	if (m->now.state != READY || m->commands) {
+	if (m->now.state != READY || work_is_running(&m->work)) {
 		answer(user, ANSWER_NOT_READY,
 		       "the machine is not ready; see \"sysgenidctl status\"");
 		return;
 	}
-	if (!read_generation(m, &quiescing.generation) ||
-	    quiescing.generation != m->now.generation) {
+	if (quiescing.generation != m->now.generation) {
 		answer(user, ANSWER_NOT_READY, "there is a new generation");
+		adjust(m, quiescing.generation);
 		return;
 	}
-	cs = commands_new();
-	if (!cs ||
-	    !commands_add_folder(cs, m->config->hook_timeout,
-				 HOOKS "/quiesce.d", &quiescing) ||
-	    !add_freeze(m, cs)) {
-		drop(cs);
+	m->asks = client;
+	if (!may_freeze(m, why)) {
+		answer(user, ANSWER_FAILED, why);
+		return;
+	}
+	cs = work_quiesce(&m->work, m->config, &quiescing);
+	if (!cs) {
 		answer(user, ANSWER_FAILED, "the hooks cannot be run");
 		return;
 	}
-	if (!enter(m, QUIESCING, quiescing.generation, until_resume)) {
-		drop(cs);
+	if (!enter(m, QUIESCE_ASKED, quiescing.generation, until_resume)) {
+		commands_cancel(cs);
 		answer(user, ANSWER_FAILED, "the gate cannot be closed");
+		/* Some of it may be closed. */
+		open_up(m, STILL_READY);
 		return;
 	}
-	answer_later(m, answer, user);
-	run_commands(m, cs, on_quiesced);
+	if (waiters_add(&m->waiters, answer, user)) {
+		work_run(&m->work, cs, on_hooks_of_quiesce, m);
+		return;
+	}
+	commands_cancel(cs);
+	reopen(m, on_thawed);
 }
 
+/*
+ * The clock may have jumped at a resume, before anything has told of it: the
+ * generation counts, not the time.
+ */
+static void on_lease(void *user)
+{
+	struct machine *m = user;
+	uint32_t generation;
+
+	if (m->now.state != QUIESCED || work_is_running(&m->work) || m->ending)
+		return;
+	/* Nothing here can tell a clone from a machine that was forgotten. */
+	if (m->config->publisher == PUBLISHER_TRIGGER) {
+		log_warning(
+			"quiesced for longer than quiesce-limit; with publisher = trigger, only \"resume\" opens");
+		return;
+	}
+	if (m->publishing)
+		publishing_look(m->publishing);
+	if (m->now.state != QUIESCED || !read_or_hold(m, &generation))
+		return;
+	if (generation != m->now.generation) {
+		on_generation(m, EPOLLIN);
+		return;
+	}
+	snprintf(m->about, sizeof(m->about),
+		 "quiesced for longer than quiesce-limit, and opened again");
+	log_warning("%s", m->about);
+	reopen(m, on_thawed);
+}
+
+void machine_look(struct machine *m)
+{
+	uint32_t generation;
+
+	/* That of the snapshot until "resume", or what is tried again anyway. */
+	if (!m->g || m->ending ||
+	    (m->stored.state == QUIESCED && m->stored.until_resume) ||
+	    (m->now.state == HELD && sysgenid_read(m->g, &generation)))
+		return;
+	on_generation(m, EPOLLIN);
+}
+
+/* Whatever there is; but at a generation that nobody can read it cannot be ready. */
 static void force(struct machine *m)
 {
-	uint32_t generation = m->now.generation;
+	uint32_t generation;
 
+	if (!read_or_hold(m, &generation))
+		return;
+	if (!m->gate) {
+		hold(m, GATE_FAILED, no_gate[m->config->gate]);
+		return;
+	}
 	log_warning("opened by force, though %s",
 		    m->about[0] ? m->about : state_name(m->now.state));
 	stop_work(m);
+	m->started = m->knows = true;
 	m->about[0] = 0;
-	read_generation(m, &generation);
 	m->now.generation = generation;
 	reopen(m, on_thawed_by_force);
 }
@@ -559,195 +836,447 @@ static void force(struct machine *m)
 void machine_resume(struct machine *m, bool forced, answer_fn *answer,
 		    void *user)
 {
-	uint32_t generation;
+	uint32_t generation = m->now.generation;
 
-	if (m->now.state == READY && !m->commands) {
+	if (m->ending) {
+		answer(user, ANSWER_NOT_READY, "the overseer ends");
+		return;
+	}
+	/* What keeps the machine from going on may be over. */
+	if (!m->started && !begin(m) && !forced) {
+		answer(user, ANSWER_FAILED, m->about);
+		return;
+	}
+	if (m->started && !read_or_hold(m, &generation)) {
+		answer(user, ANSWER_FAILED, m->about);
+		return;
+	}
+	if (m->now.state == READY && !work_is_running(&m->work) &&
+	    generation == m->now.generation) {
 		answer(user, ANSWER_DONE, NULL);
 		return;
 	}
-	if (forced) {
-		answer_later(m, answer, user);
-		force(m);
-		return;
-	}
-	if (m->now.state == QUIESCING) {
+	if (m->now.state == QUIESCING && !forced) {
 		answer(user, ANSWER_NOT_READY, "it is being quiesced");
 		return;
 	}
-	answer_later(m, answer, user);
-	if (m->now.state == ADJUSTING || m->commands)
+	if (m->now.state == QUIESCING)
+		waiters_answer(&m->waiters, ANSWER_FAILED, "opened by force");
+	if (!waiters_add(&m->waiters, answer, user))
 		return;
-	if (!read_generation(m, &generation))
-		hold(m, "the generation cannot be read");
-	else if (m->now.state == QUIESCED && generation == m->now.generation)
+	backoff_reset(m->again);
+	if (forced && m->now.state != READY)
+		force(m);
+	else if (generation != m->now.generation)
+		adjust(m, generation);
+	else if (work_is_running(&m->work) ||
+		 (m->now.state == ADJUSTING && (m->waiting || m->settles)))
+		return;
+	else if (m->now.state == QUIESCED)
 		reopen(m, on_thawed);
 	else
 		adjust(m, generation);
 }
 
+/* Of "stop": the last word is whether the network is open. */
+static void release(struct machine *m, bool thawed)
+{
+	const bool was_closed = m->now.state != READY;
+	bool opened = m->gate ? gate_remove(m->gate) : !gate_is_there();
+
+	if (!opened)
+		log_error(
+			"stopped, and the network is still closed: \"sysgenid-overseer --open\" opens it");
+	else if (was_closed)
+		log_warning("stopped while %s: the gate is opened",
+			    state_name(m->now.state));
+	loop_exit(m->loop, opened && thawed ? 0 : 1);
+}
+
 static void on_released(void *user, const char *failed)
 {
 	struct machine *m = user;
+	char why[256];
 
-	m->commands = NULL;
 	if (failed)
 		log_error("%s", failed);
-	if (gate_remove(m->gate))
-		log_warning("stopped while %s: the gate is opened",
-			    state_name(m->now.state));
-	sd_event_exit(m->event, 0);
+	/* A shutdown may have begun while units were thawed. */
+	if (m->backend->stop_is_requested(why, sizeof(why))) {
+		release(m, !failed);
+		return;
+	}
+	log_notice("%s: the gate stays as it is", why);
+	loop_exit(m->loop, 0);
 }
 
 void machine_release(struct machine *m)
 {
 	stop_work(m);
+	m->ending = true;
 	if (m->source)
-		sd_event_source_set_enabled(m->source, SD_EVENT_OFF);
+		loop_enable(m->source, false);
 	/* Not at a restart: the next one goes on with the count. */
 	publishing_end(m->publishing);
 	m->publishing = NULL;
-	if (m->now.state != READY) {
+	if (m->now.state == READY)
+		release(m, true);
+	else
 		reopen(m, on_released);
-		return;
-	}
-	gate_remove(m->gate);
-	sd_event_exit(m->event, 0);
 }
 
 /* ---- start ---- */
 
-static int on_gate_event(sd_event_source *source, int fd, uint32_t events,
-			 void *user)
+static void on_gate_event(void *user, uint32_t events)
 {
 	struct machine *m = user;
 
-	(void)source;
-	(void)fd;
 	(void)events;
-	gate_check(m->gate, &m->now);
-	return 0;
+	if (m->ending)
+		loop_enable(m->gate_source, false);
+	else if (!gate_check(m->gate, m->started ? &m->stored : NULL) &&
+		 !backoff_is_armed(m->again))
+		hold(m, GATE_FAILED, "the gate is not as it was left");
 }
 
 static void on_published(void *user)
 {
-	on_generation(NULL, -1, EPOLLIN, user);
+	struct machine *m = user;
+
+	on_generation(m, EPOLLIN);
+	/* A second reseed that failed comes without a generation. */
+	if (m->started && m->now.state == READY)
+		is_reseeded(m, NULL);
 }
 
 bool machine_trigger(struct machine *m, const void *bytes, size_t len,
-		     uint32_t *generation)
+		     uint32_t *generation, const char **error)
 {
 	if (!m->publishing)
 		return false;
 	*generation = publishing_trigger(m->publishing, bytes, len);
+	*error = publishing_error(m->publishing);
 	return true;
 }
 
-static bool open_source(struct machine *m)
+/* NULL, or why there is no generation to read. */
+static const char *open_source(struct machine *m)
 {
 	enum publisher_kind kind = m->config->publisher;
 	int r;
 
-	if (kind) {
-		m->publishing = publishing_new(m->event, kind, on_published, m);
+	if (kind && !m->publishing) {
+		m->publishing = publishing_new(m->loop, kind, on_published, m);
 		if (!m->publishing)
-			return false;
+			return "there is no publisher";
 	}
 	r = sysgenid_open(&m->g, kind ? SYSGENID_OPEN_SOFT : 0);
 	if (r) {
+		m->g = NULL;
 		log_error("%s: %s; see \"sysgenidctl doctor\"",
 			  kind ? SYSGENID_SOFT_FOLDER : SYSGENID_DEVICE,
 			  strerror(-r));
-		return false;
+		return "there is no generation to read";
 	}
-	if (!kind)
-		sd_event_add_io(m->event, &m->source, sysgenid_get_fd(m->g),
-				EPOLLIN, on_generation, m);
+	if (kind)
+		return NULL;
+	m->source = loop_add_io(m->loop, sysgenid_get_fd(m->g), EPOLLIN,
+				on_generation, m);
+	if (m->source)
+		return NULL;
+	sysgenid_close(m->g);
+	m->g = NULL;
+	return "no memory";
+}
+
+static void close_source(struct machine *m)
+{
+	m->source = loop_remove(m->source);
+	publishing_end(m->publishing);
+	m->publishing = NULL;
+	if (m->g)
+		sysgenid_close(m->g);
+	m->g = NULL;
+}
+
+static const char *open_gate(struct machine *m)
+{
+	m->gate = gate_new(m->config);
+	if (!m->gate)
+		return no_gate[m->config->gate];
+	if (gate_fd(m->gate) < 0)
+		return NULL;
+	m->gate_source = loop_add_io(m->loop, gate_fd(m->gate), EPOLLIN,
+				     on_gate_event, m);
+	if (m->gate_source)
+		return NULL;
+	gate_free(m->gate);
+	m->gate = NULL;
+	return "no memory";
+}
+
+static void close_gate(struct machine *m)
+{
+	m->gate_source = loop_remove(m->gate_source);
+	gate_free(m->gate);
+	m->gate = NULL;
+}
+
+static bool may_freeze_of(const struct backend *backend, const struct config *c,
+			  char *why, size_t size)
+{
+	int r = backend->freezing_is_safe(&c->freeze, 0, why, size);
+
+	if (r < 0)
+		log_warning("%s; it is asked again before they are frozen",
+			    why);
+	return r;
+}
+
+/* The file, whole or not at all. False: the machine has what it had. */
+static bool read_config(struct machine *m)
+{
+	struct config next = { .gate = GATE_NONE };
+	char why[sizeof(m->wrong)];
+
+	if (config_read(&next, m->path, why, sizeof(why)) &&
+	    may_freeze_of(m->backend, &next, why, sizeof(why))) {
+		config_free(m->config);
+		*m->config = next;
+		m->wrong[0] = 0;
+		return true;
+	}
+	config_free(&next);
+	/* Once: it is read again and again. */
+	if (strcmp(m->wrong, why))
+		log_error("%s", why);
+	memcpy(m->wrong, why, sizeof(why));
+	return false;
+}
+
+/* What comes after the first look is new, even where no older overseer left anything. */
+static void note_first(struct machine *m, uint32_t generation)
+{
+	m->now.generation = generation;
+	if (!m->knows)
+		m->stored = (struct situation){ READY, generation, false };
+	m->knows = true;
+}
+
+/*
+ * Without a configuration nothing is opened, and nothing is closed that was left
+ * open for this generation. At another one what the last overseer had a gate for
+ * is closed.
+ */
+static void watch_without_config(struct machine *m)
+{
+	enum recalled recalled;
+	struct situation before;
+	uint32_t generation;
+
+	m->unclosed = false;
+	if (!m->gate) {
+		m->config->gate = gate_left();
+		m->unclosed = open_gate(m);
+		if (m->unclosed)
+			return;
+	}
+	if ((!m->g && open_source(m)) || !read_generation(m, &generation))
+		return;
+	note_first(m, generation);
+	recalled = gate_recall(m->gate, &before);
+	if (recalled == CANNOT_LOOK ||
+	    (recalled == RECALLED && before.generation != generation))
+		m->unclosed = !gate_close_on_top(m->gate);
+}
+
+/*
+ * Who asked for it got no answer, so there is no snapshot. Somebody may have flushed
+ * the rules: closed first, as units are thawed.
+ */
+static void stop_quiescing(struct machine *m)
+{
+	if (enter(m, QUIESCE_GIVEN_UP, m->now.generation, false))
+		reopen(m, on_thawed);
+	else
+		hold(m, GATE_FAILED, "it was being quiesced");
+}
+
+/*
+ * No overseer has looked at the last reseed: this may be a clone in which the first
+ * one starts late. Hooks are for what was there before.
+ */
+static void open_first(struct machine *m)
+{
+	if (!is_reseeded(m, NULL))
+		return;
+	if (m->config->reseed != RESEED_SETTLED || m->publishing)
+		open_up(m, STILL_READY);
+	else if (enter(m, ADJUSTMENT_BEGUN, m->now.generation, false))
+		open_when_settled(m);
+	else
+		hold(m, GATE_FAILED, "the last reseed may not be over");
+}
+
+/*
+ * From what the last one to run here left, or this one had before it was reloaded.
+ * @judged: an overseer said so, or whoever forced it.
+ */
+static void go_on(struct machine *m, const struct situation *before,
+		  bool judged, uint32_t generation)
+{
+	m->now = m->stored = *before;
+	/* None but this one makes them, so that none was missed; the page began a new count for its readers. */
+	if (m->config->publisher == PUBLISHER_TRIGGER)
+		m->now.generation = m->stored.generation = generation;
+	if (m->now.state == QUIESCED &&
+	    (generation == m->now.generation || m->now.until_resume))
+		quiesce_again(m);
+	else if (generation != m->now.generation)
+		adjust(m, generation);
+	else if (m->now.state == READY && !judged)
+		open_first(m);
+	else if (m->now.state == READY)
+		open_up(m, STILL_READY);
+	else if (m->now.state == QUIESCING)
+		stop_quiescing(m);
+	else
+		adjust(m, generation);
+}
+
+/* The configuration, whole or not at all, with all that depends on it. */
+static bool load(struct machine *m)
+{
+	const enum publisher_kind kind = m->config->publisher;
+
+	if (!read_config(m))
+		return false;
+	close_gate(m);
+	if (kind != m->config->publisher)
+		close_source(m);
+	announcer_free(m->announcer);
+	m->announcer = m->config->announce ?
+			       announcer_new(m->loop, m->config->announce) :
+			       NULL;
+	if (m->config->announce && !m->announcer)
+		log_error("announce = %s: no memory", m->config->announce);
 	return true;
 }
 
-struct machine *machine_new(sd_event *event, const struct config *c,
-			    struct gate *gate)
+/* NULL, or why it cannot go on. */
+static const char *start(struct machine *m)
+{
+	struct situation before;
+	const char *why = NULL, *no_source = NULL;
+	enum recalled recalled;
+	uint32_t generation;
+
+	if (m->wrong[0] && !load(m)) {
+		watch_without_config(m);
+		return m->wrong;
+	}
+	if (!m->gate)
+		why = open_gate(m);
+	/* Even without a gate: no generation is to pass unseen. */
+	if (!m->g)
+		no_source = open_source(m);
+	if (!no_source && !read_generation(m, &generation))
+		no_source = "the generation cannot be read";
+	if (!no_source)
+		note_first(m, generation);
+	if (why || no_source)
+		return why ? why : no_source;
+	recalled = gate_recall(m->gate, &before);
+	if (recalled == CANNOT_LOOK)
+		return "what the last overseer left cannot be read";
+	m->published = 0;
+	m->about[0] = 0;
+	m->started = true;
+	if (destroys_connections(m->config) && connections_prepare() < 0)
+		log_warning(
+			"this kernel does not list TCP connections: a new generation will hold the machine, unless destroy-connections = no");
+	if (recalled == RECALLED)
+		log_notice("found %s at generation %" PRIu32,
+			   state_name(before.state), before.generation);
+	go_on(m, recalled == RECALLED ? &before : &m->stored,
+	      recalled == RECALLED, generation);
+	return NULL;
+}
+
+/* False: held until it is tried again. */
+static bool begin(struct machine *m)
+{
+	const char *why = start(m);
+
+	if (why)
+		hold(m, START_FAILED, why);
+	return !why;
+}
+
+bool machine_reload(struct machine *m)
+{
+	if (m->ending)
+		return false;
+	if (!load(m)) {
+		if (m->started)
+			become(m, m->now.state, m->now.generation,
+			       m->now.until_resume);
+		else
+			hold(m, START_FAILED, m->wrong);
+		return false;
+	}
+	log_notice("%s was read", m->path);
+	stop_work(m);
+	waiters_answer(&m->waiters, ANSWER_NOT_READY,
+		       "the configuration was read again; ask once more");
+	m->started = false;
+	return begin(m);
+}
+
+struct machine *machine_new(struct loop *loop, const struct backend *backend,
+			    const char *path)
 {
 	struct machine *m = calloc(1, sizeof(*m));
 
 	if (!m)
 		return NULL;
-	m->event = event;
-	m->config = c;
-	m->gate = gate;
-	m->target = target_new(event);
-	if (!m->target) {
-		free(m);
-		return NULL;
-	}
-	if (!open_source(m)) {
-		target_free(m->target);
-		free(m);
-		return NULL;
-	}
-	if (gate_fd(gate) >= 0)
-		sd_event_add_io(event, NULL, gate_fd(gate), EPOLLIN,
-				on_gate_event, m);
-	return m;
+	m->loop = loop;
+	m->backend = backend;
+	m->work.loop = loop;
+	m->work.backend = backend;
+	m->path = path;
+	m->now.state = HELD;
+	snprintf(m->wrong, sizeof(m->wrong), "%s was not read", path);
+	m->target = backend->target_new(loop);
+	m->again = backoff_new(loop, on_again, m);
+	m->lease = loop_add_timer(loop, on_lease, m);
+	m->settling = loop_add_timer(loop, on_settling, m);
+	if (m->again && m->lease && m->settling)
+		return m;
+	machine_free(m);
+	return NULL;
 }
 
 void machine_free(struct machine *m)
 {
 	if (!m)
 		return;
-	stop_work(m);
-	answer_all(m, ANSWER_NOT_READY, "the overseer ends");
-	sd_event_source_disable_unref(m->source);
-	target_free(m->target);
-	sysgenid_close(m->g);
+	if (m->again && m->settling)
+		stop_work(m);
+	waiters_answer(&m->waiters, ANSWER_NOT_READY, "the overseer ends");
+	publishing_leave(m->publishing);
+	m->publishing = NULL;
+	close_source(m);
+	close_gate(m);
+	m->backend->target_free(m->target);
+	backoff_free(m->again);
+	loop_remove(m->lease);
+	loop_remove(m->settling);
+	announcer_free(m->announcer);
+	config_free(m->config);
 	free(m);
 }
 
-bool machine_start(struct machine *m)
+void machine_start(struct machine *m)
 {
-	struct situation before;
-	uint32_t generation;
-
-	if (!read_generation(m, &generation))
-		return false;
-	if (m->config->destroy_connections && connections_prepare() < 0)
-		log_warning(
-			"this kernel does not list TCP connections: they will not be destroyed");
-	if (!gate_recall(m->gate, &before)) {
-		if (!enter(m, READY, generation, false))
-			return false;
-		log_ready(m);
-		return true;
-	}
-	/* None but this one makes them, so that none was missed; the page began a new count for its readers. */
-	if (m->config->publisher == PUBLISHER_TRIGGER)
-		before.generation = generation;
-	m->now = before;
-	log_notice("found %s at generation %" PRIu32, state_name(before.state),
-		   before.generation);
-	switch (before.state) {
-	case READY:
-		if (generation != before.generation)
-			adjust(m, generation);
-		else
-			enter(m, READY, generation, false);
-		break;
-	case QUIESCED:
-		if (generation != before.generation && !before.until_resume)
-			adjust(m, generation);
-		else
-			enter(m, QUIESCED, before.generation,
-			      before.until_resume);
-		break;
-	case QUIESCING:
-		/* Who asked for it got no answer, so there is no snapshot. */
-		if (generation != before.generation)
-			adjust(m, generation);
-		else
-			reopen(m, on_thawed);
-		break;
-	default:
-		adjust(m, generation);
-	}
-	return true;
+	begin(m);
 }

@@ -3,13 +3,18 @@
 #define MACHINE_H
 
 #include <json-c/json.h>
-#include <systemd/sd-event.h>
+#include <sys/types.h>
 
+#include "backend.h"
 #include "config.h"
 #include "gate.h"
+#include "loop.h"
+#include "waiters.h"
 
 /*
- * The machine that is overseen: its state, and what leads from one to the next.
+ * The machine that is overseen, and what is done on the way from one state to the
+ * next; state.c has the table. Every step that can fail leads to held. What may work a
+ * moment later is tried again, with back-off; "resume" tries at once.
  *
  *	ready -> quiescing -> quiesced -> adjusting -> ready
  *	                                      |  ^
@@ -20,41 +25,49 @@
  */
 struct machine;
 
-enum answer {
-	ANSWER_DONE,
-	/* Not now; try again. */
-	ANSWER_NOT_READY,
-	ANSWER_FAILED,
-};
-
-/* @why: one line, or NULL. Called once, perhaps before the request returns. */
-typedef void answer_fn(void *user, enum answer answer, const char *why);
-
-struct machine *machine_new(sd_event *event, const struct config *c,
-			    struct gate *gate);
+/* @path: of the configuration. NULL: no memory. */
+struct machine *machine_new(struct loop *loop, const struct backend *backend,
+			    const char *path);
 /* Leaves the gate as it is. */
 void machine_free(struct machine *m);
 
-/* Where the last one to run here left off. False after a complaint. */
-bool machine_start(struct machine *m);
+/*
+ * Reads the configuration and goes on where the last one to run here left off. If it
+ * cannot, the machine is held, and it is tried again.
+ */
+void machine_start(struct machine *m);
+/*
+ * Reads the configuration again, whole or not at all, and goes on as after a
+ * restart. False: it goes on with the old one, and status says what is wrong.
+ */
+bool machine_reload(struct machine *m);
 
-/* @until_resume: a new generation alone does not end it. */
-void machine_quiesce(struct machine *m, bool until_resume, answer_fn *answer,
-		     void *user);
+/*
+ * @until_resume: a new generation alone does not end it. @client: the process that
+ * asks, which may not be frozen itself.
+ */
+void machine_quiesce(struct machine *m, bool until_resume, pid_t client,
+		     answer_fn *answer, void *user);
 /* @force: opens, whatever there is. */
 void machine_resume(struct machine *m, bool force, answer_fn *answer,
 		    void *user);
 /*
- * A new generation, where "publisher =" has the overseer make them; @bytes differ
- * in each clone. False: it has not.
+ * Makes a new generation, where "publisher =" has the overseer do so. The bytes
+ * differ in each clone. The caller gets @error: NULL, or why clones may draw equal
+ * bytes all the same. False: the overseer makes no generations.
  */
 bool machine_trigger(struct machine *m, const void *bytes, size_t len,
-		     uint32_t *generation);
+		     uint32_t *generation, const char **error);
 /* Nobody waits for this answer any more. */
-void machine_forget(struct machine *m, void *user);
-/* For "systemctl stop": thaws, opens, and ends the loop. */
+void machine_forget(struct machine *m, const void *user);
+/* For "systemctl stop": thaws, opens, and ends the loop, with 1 if either failed. */
 void machine_release(struct machine *m);
 
+/*
+ * Reads the generation, and goes on from there: until the event came, the state would
+ * be that of the snapshot.
+ */
+void machine_look(struct machine *m);
 /* {"state": ..., "generation": ...}; to be put. */
 struct json_object *machine_status(const struct machine *m);
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -20,40 +21,57 @@
 #include "vmclock.h"
 
 #define SECOND 1000000ull
-#define HWRNG  "/dev/hwrng"
+#ifndef HWRNG
+#define HWRNG "/dev/hwrng"
+#endif
 
 struct publishing {
+	enum publisher_kind kind;
 	struct publisher publisher;
 	struct vmclock vmclock;
-	sd_event *event;
+	struct loop *loop;
 	/* @settle: the generator once more; @look: where vmclock does not wake. */
-	sd_event_source *settle, *look, *wake;
+	struct loop_source *settle, *look, *wake;
 	published_fn *published;
 	void *user;
+	/* Why clones may draw equal bytes; NULL: they do not. */
+	const char *error;
+	/* There were no bytes of the host for the generation to come. */
+	bool without_host;
+	/* @settle is armed. */
+	bool settles;
 };
 
-static int on_settled(sd_event_source *source, uint64_t now, void *user)
+static void on_settled(void *user)
 {
 	struct publishing *p = user;
+	int r = publisher_settle(&p->publisher);
 
-	(void)now;
-	publisher_settle(&p->publisher);
-	p->settle = sd_event_source_disable_unref(source);
-	return 0;
+	p->settles = false;
+	if (r) {
+		p->error =
+			"the kernel's random generator could not be reseeded a second time: clones may draw equal random bytes";
+		log_error("%s: %s", p->error, strerror(-r));
+		p->published(p->user);
+	}
 }
 
 static uint32_t publish(struct publishing *p)
 {
-	const char *doubt;
 	bool failed;
-	uint32_t generation = publisher_publish(&p->publisher, &doubt, &failed);
+	uint32_t generation =
+		publisher_publish(&p->publisher, &p->error, &failed);
 
-	if (doubt)
-		log_warning("generation %" PRIu32 ": %s", generation, doubt);
-	if (!p->settle)
-		sd_event_add_time_relative(p->event, &p->settle,
-					   CLOCK_MONOTONIC, SECOND, 0,
-					   on_settled, p);
+	if (!p->error && p->without_host)
+		p->error =
+			"no " HWRNG
+			" to draw on: clones of one snapshot may go on to draw equal random bytes";
+	p->without_host = false;
+	if (p->error)
+		log_error("generation %" PRIu32 ": %s", generation, p->error);
+	if (!p->settles)
+		loop_arm(p->settle, SECOND);
+	p->settles = true;
 	p->published(p->user);
 	return generation;
 }
@@ -62,6 +80,11 @@ uint32_t publishing_trigger(struct publishing *p, const void *bytes, size_t len)
 {
 	publisher_mix(&p->publisher, bytes, len);
 	return publish(p);
+}
+
+const char *publishing_error(const struct publishing *p)
+{
+	return p->error;
 }
 
 /* Siblings may find the same counter, and the same time, in their pages: virtio-rng tells them apart. */
@@ -74,9 +97,7 @@ static void mix_host(struct publishing *p)
 	if (n > 0)
 		publisher_mix(&p->publisher, bytes, (size_t)n);
 	else
-		log_warning(
-			"no " HWRNG
-			" to draw on: clones of one snapshot may go on to draw equal random bytes");
+		p->without_host = true;
 	if (fd >= 0)
 		close(fd);
 }
@@ -96,37 +117,41 @@ static int look(struct publishing *p)
 	return 0;
 }
 
-static int on_time(sd_event_source *source, uint64_t now, void *user)
+void publishing_look(struct publishing *p)
 {
-	(void)now;
-	look(user);
-	sd_event_source_set_time_relative(source, SECOND);
-	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	if (p->kind == PUBLISHER_VMCLOCK)
+		look(p);
 }
 
-static int look_each_second(struct publishing *p)
+static void on_time(void *user)
+{
+	struct publishing *p = user;
+
+	look(p);
+	loop_arm(p->look, SECOND);
+}
+
+static void look_each_second(struct publishing *p)
 {
 	log_notice(VMCLOCK_DEVICE " is looked at each second");
-	return sd_event_add_time_relative(p->event, &p->look, CLOCK_MONOTONIC,
-					  SECOND, 0, on_time, p);
+	loop_arm(p->look, SECOND);
 }
 
-static int on_vmclock(sd_event_source *source, int fd, uint32_t events,
-		      void *user)
+static void on_vmclock(void *user, uint32_t events)
 {
 	struct publishing *p = user;
 	unsigned char page[VMCLOCK_SIZE];
 
 	/* Until it is read the descriptor stays ready. */
-	if (events & EPOLLIN && read(fd, page, sizeof(page)) < 0)
+	if (events & EPOLLIN && read(p->vmclock.fd, page, sizeof(page)) < 0)
 		events |= EPOLLHUP;
 	/* Who was woken and saw nothing is not woken for that again. */
 	if (look(p) < 0)
 		events |= EPOLLHUP;
 	if (!(events & EPOLLHUP))
-		return 0;
-	p->wake = sd_event_source_disable_unref(source);
-	return look_each_second(p);
+		return;
+	p->wake = loop_remove(p->wake);
+	look_each_second(p);
 }
 
 static int start_vmclock(struct publishing *p)
@@ -144,12 +169,15 @@ static int start_vmclock(struct publishing *p)
 			  strerror(-r));
 	if (r)
 		return r;
-	r = sd_event_add_io(p->event, &p->wake, p->vmclock.fd, EPOLLIN,
-			    on_vmclock, p);
-	return r == -EPERM ? look_each_second(p) : r;
+	p->wake = loop_add_io(p->loop, p->vmclock.fd, EPOLLIN, on_vmclock, p);
+	if (!p->wake && errno != EPERM)
+		return -errno;
+	if (!p->wake)
+		look_each_second(p);
+	return 0;
 }
 
-struct publishing *publishing_new(sd_event *event, enum publisher_kind kind,
+struct publishing *publishing_new(struct loop *loop, enum publisher_kind kind,
 				  published_fn *published, void *user)
 {
 	struct publishing *p;
@@ -165,19 +193,25 @@ struct publishing *publishing_new(sd_event *event, enum publisher_kind kind,
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return NULL;
-	p->event = event;
+	p->loop = loop;
+	p->kind = kind;
+	p->settle = loop_add_timer(loop, on_settled, p);
+	p->look = loop_add_timer(loop, on_time, p);
 	p->published = published;
 	p->user = user;
+	if (!p->settle || !p->look) {
+		publishing_leave(p);
+		return NULL;
+	}
 	r = publisher_open(&p->publisher, &why);
 	if (r) {
 		log_error("%s; see sysgenid-overseer.conf(5)",
 			  why ? why : strerror(-r));
-		free(p);
+		publishing_leave(p);
 		return NULL;
 	}
 	if (kind == PUBLISHER_VMCLOCK && start_vmclock(p) < 0) {
-		publisher_close(&p->publisher);
-		free(p);
+		publishing_end(p);
 		return NULL;
 	}
 	log_notice(
@@ -187,13 +221,27 @@ struct publishing *publishing_new(sd_event *event, enum publisher_kind kind,
 	return p;
 }
 
+static void free_sources(struct publishing *p)
+{
+	loop_remove(p->settle);
+	loop_remove(p->look);
+	loop_remove(p->wake);
+}
+
+/* The page is locked until the process ends. */
+void publishing_leave(struct publishing *p)
+{
+	if (!p)
+		return;
+	free_sources(p);
+	free(p);
+}
+
 void publishing_end(struct publishing *p)
 {
 	if (!p)
 		return;
-	sd_event_source_disable_unref(p->settle);
-	sd_event_source_disable_unref(p->look);
-	sd_event_source_disable_unref(p->wake);
+	free_sources(p);
 	publisher_close(&p->publisher);
 	free(p);
 }

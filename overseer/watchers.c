@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -17,7 +18,7 @@ struct watchers_wait {
 	int64_t timeout_ns;
 	int r;
 	uint32_t outdated;
-	sd_event_source *source;
+	struct loop_source *source;
 	watchers_done_fn *done;
 	void *user;
 };
@@ -48,7 +49,7 @@ static void *sleep_for_them(void *arg)
 	return NULL;
 }
 
-static int on_done(sd_event_source *source, int fd, uint32_t events, void *user)
+static void on_done(void *user, uint32_t events)
 {
 	struct watchers_wait *w = user;
 	watchers_done_fn *done = w->done;
@@ -58,16 +59,15 @@ static int on_done(sd_event_source *source, int fd, uint32_t events, void *user)
 	int r;
 
 	(void)events;
-	eventfd_read(fd, &unused);
+	eventfd_read(w->event, &unused);
 	r = w->r;
 	outdated = w->outdated;
-	sd_event_source_disable_unref(source);
+	loop_remove(w->source);
 	put(w);
 	done(owner, r, outdated);
-	return 0;
 }
 
-struct watchers_wait *watchers_wait(sd_event *event, uint32_t generation,
+struct watchers_wait *watchers_wait(struct loop *loop, uint32_t generation,
 				    uint64_t timeout, watchers_done_fn *done,
 				    void *user)
 {
@@ -84,8 +84,11 @@ struct watchers_wait *watchers_wait(sd_event *event, uint32_t generation,
 	w->done = done;
 	w->user = user;
 	w->event = eventfd(0, EFD_CLOEXEC);
-	if (w->event < 0 || sd_event_add_io(event, &w->source, w->event,
-					    EPOLLIN, on_done, w) < 0) {
+	if (w->event >= 0)
+		w->source = loop_add_io(loop, w->event, EPOLLIN, on_done, w);
+	if (!w->source) {
+		if (w->event >= 0)
+			close(w->event);
 		free(w);
 		return NULL;
 	}
@@ -95,7 +98,7 @@ struct watchers_wait *watchers_wait(sd_event *event, uint32_t generation,
 	pthread_attr_destroy(&attributes);
 	if (!r)
 		return w;
-	sd_event_source_disable_unref(w->source);
+	loop_remove(w->source);
 	w->references = 1;
 	put(w);
 	return NULL;
@@ -105,6 +108,6 @@ void watchers_cancel(struct watchers_wait *w)
 {
 	if (!w)
 		return;
-	sd_event_source_disable_unref(w->source);
+	loop_remove(w->source);
 	put(w);
 }

@@ -4,9 +4,10 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <systemd/sd-event.h>
 
 #include <sysgenid.h>
+
+#include "loop.h"
 
 /*
  * Waiting for the watchers of a generation, in a thread: the call sleeps.
@@ -17,7 +18,7 @@ typedef void watchers_done_fn(void *user, int r, uint32_t outdated);
 struct watchers_wait;
 
 /* NULL: no memory, or no thread. */
-struct watchers_wait *watchers_wait(sd_event *event, uint32_t generation,
+struct watchers_wait *watchers_wait(struct loop *loop, uint32_t generation,
 				    uint64_t timeout, watchers_done_fn *done,
 				    void *user);
 /* done is not called any more; the thread ends by itself. */
