@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What sysgenid-overseer-generator takes from the overseer's unit, what systemd makes of that, and what the overseer then refuses.
+
+usage: generator.py GENERATOR OVERSEER UNIT
+
+GENERATOR was built to read overseer.conf, overseer.frozen and overseer.armed in its working directory.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+GENERATOR, OVERSEER, UNIT = map(os.path.abspath, sys.argv[1:4])
+NAME = "sysgenid-overseer.service"
+NOTHING = "gate = nftables\nsessions = keep\ndestroy-connections = no\nlaggards = report\n"
+# A line that turns a step on: what the drop-in does not take then, and what it is called.
+STEPS = {
+    "laggards = kill": (["CapabilityBoundingSet=~CAP_KILL"], "laggards=kill"),
+    "sessions = reset": (["CapabilityBoundingSet=~CAP_SYS_ADMIN", "RestrictNamespaces=yes"], "sessions=reset"),
+    "gate = kernel": (["CapabilityBoundingSet=~CAP_CHECKPOINT_RESTORE"], "gate=kernel"),
+    "freeze = a.service": (["ProtectControlGroups=yes"], "freeze"),
+    "announce = vsock:2:1": (["RestrictAddressFamilies=~AF_VSOCK"], "announce=vsock"),
+    "announce = /dev/ttyS1": (["DeviceAllow=", "DeviceAllow=/dev/sysgenid rw"], "announce=path"),
+}
+
+
+class Generator(unittest.TestCase):
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory(prefix="overseer-generator-")
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.units = self.folder / "units"
+        self.units.mkdir()
+
+    def drop_in(self) -> Path:
+        return self.units / f"{NAME}.d" / "10-sysgenid-rights.conf"
+
+    def generate(self, keys: str) -> int:
+        (self.folder / "overseer.conf").write_text(f"[overseer]\n{keys}", "ascii")
+        shutil.rmtree(self.units / f"{NAME}.d", ignore_errors=True)
+        return self.run_generator()
+
+    def run_generator(self) -> int:
+        done = subprocess.run([GENERATOR, self.units, "/nonexistent", "/nonexistent"], cwd=self.folder, capture_output=True, timeout=20, check=False)
+        self.assertTrue(done.stderr or done.returncode == 0, done)
+        return done.returncode
+
+    def taken(self, keys: str) -> tuple[list[str], list[str]]:
+        """The settings of the drop-in, and the names of the steps that the overseer is told of."""
+        self.assertEqual(self.generate(keys), 0)
+        settings = [line for line in self.drop_in().read_text("ascii").splitlines() if "=" in line and not line.startswith("#")]
+        (told,) = [line for line in settings if line.startswith("Environment=")]
+        names = re.fullmatch('Environment="SYSGENID_OVERSEER_WITHOUT=(.*)"', told)
+        assert names
+        return [line for line in settings if line != told], names[1].split()
+
+    def test_a_step_that_is_off_loses_its_rights_and_no_other_does(self) -> None:
+        settings, names = self.taken(NOTHING)
+        self.assertEqual(sorted(settings), sorted(line for lines, _ in STEPS.values() for line in lines))
+        self.assertEqual(sorted(names), sorted(name for _, name in STEPS.values()))
+        for key, (lines, name) in STEPS.items():
+            others = [line for line in NOTHING.splitlines() if line.split()[0] != key.split()[0]]
+            left, told = self.taken("".join(f"{line}\n" for line in (*others, key)))
+            self.assertEqual(sorted(left + lines), sorted(settings), key)
+            self.assertEqual(sorted([*told, name]), sorted(names), key)
+
+    def test_without_a_file_the_defaults_count(self) -> None:
+        self.assertEqual(self.run_generator(), 0)
+        text = self.drop_in().read_text("ascii")
+        self.assertIn("CAP_KILL", text)
+        self.assertNotIn("CAP_SYS_ADMIN", text)
+
+    def test_a_configuration_that_cannot_be_read_takes_nothing(self) -> None:
+        self.assertEqual(self.generate("laggards = forgive\n"), 1)
+        self.assertFalse(self.drop_in().exists())
+        (self.folder / "overseer.conf").unlink()
+        (self.folder / "overseer.conf").mkdir()
+        self.assertEqual(self.run_generator(), 1)
+        self.assertFalse(self.drop_in().exists())
+
+    def test_half_a_drop_in_is_none(self) -> None:
+        self.drop_in().parent.mkdir()
+        self.drop_in().symlink_to("/dev/full")
+        self.assertEqual(self.run_generator(), 1)
+        self.assertFalse(self.drop_in().is_symlink())
+        self.units.joinpath(f"{NAME}.d").rmdir()
+        self.units.rmdir()
+        self.assertEqual(self.run_generator(), 1)
+
+    def test_units_that_may_be_frozen_can_be_thawed(self) -> None:
+        frozen = self.folder / "overseer.frozen"
+        for make in (lambda: frozen.write_text("a.service\n", "ascii"), frozen.mkdir):
+            make()
+            settings, names = self.taken(NOTHING)
+            self.assertNotIn("ProtectControlGroups=yes", settings)
+            self.assertNotIn("freeze", names)
+            if frozen.is_file():
+                frozen.unlink()
+        frozen.rmdir()
+        frozen.write_text("", "ascii")
+        self.assertIn("ProtectControlGroups=yes", self.taken(NOTHING)[0])
+
+    def test_a_gate_that_was_armed_can_be_disarmed(self) -> None:
+        armed = self.folder / "overseer.armed"
+        armed.write_text("", "ascii")
+        self.assertNotIn("CapabilityBoundingSet=~CAP_CHECKPOINT_RESTORE", self.taken(NOTHING)[0])
+        armed.unlink()
+        # What cannot be looked at may be there.
+        armed.symlink_to("overseer.armed")
+        self.assertNotIn("CapabilityBoundingSet=~CAP_CHECKPOINT_RESTORE", self.taken(NOTHING)[0])
+
+    def test_the_overseer_refuses_a_step_that_its_unit_has_no_rights_for(self) -> None:
+        _, names = self.taken(NOTHING)
+        for without in ([], names):
+            env = {**os.environ, "SYSGENID_OVERSEER_WITHOUT": " ".join(without)}
+            for keys, name in [(NOTHING, ""), *((f"sessions = keep\n{key}\n", name) for key, (_, name) in STEPS.items()), ("", "sessions=reset")]:
+                (self.folder / "overseer.conf").write_text(f"[overseer]\n{keys}", "ascii")
+                done = subprocess.run([OVERSEER, "--config", "overseer.conf", "--check"], cwd=self.folder, env=env, capture_output=True, text=True,
+                                      timeout=20, check=False)
+                self.assertEqual(done.returncode, 1 if name in without else 0, done)
+                if name in without:
+                    self.assertIn(f"{name}: the unit was started without the rights for that: systemctl daemon-reload", done.stderr)
+
+    def test_systemd_takes_the_rights_away(self) -> None:
+        if not shutil.which("systemd-analyze"):
+            self.skipTest("no systemd-analyze")
+
+        def exposed(keys: str | None, *drop_ins: str) -> set[str]:
+            """What systemd-analyze(1) has found to be allowed."""
+            root = self.folder / "root"
+            shutil.rmtree(root, ignore_errors=True)
+            (root / "usr/lib/systemd/system").mkdir(parents=True)
+            shutil.copy(UNIT, root / "usr/lib/systemd/system")
+            if keys is not None:
+                self.taken(keys)
+                shutil.copytree(self.units, root / "etc/systemd/system")
+            for name in drop_ins:
+                shutil.copy(Path(UNIT).with_name(name), root / "etc/systemd/system" / f"{NAME}.d")
+            done = subprocess.run(["systemd-analyze", "security", "--offline=yes", f"--root={root}", "--no-pager", "--json=short", NAME],
+                                  capture_output=True, text=True, timeout=60, check=False)
+            if "unrecognized option" in done.stderr:
+                self.skipTest("an older systemd-analyze")
+            self.assertEqual(done.returncode, 0, done)
+            return {row["json_field"] for row in json.loads(done.stdout) if row["set"] is False}
+
+        everything = exposed(None)
+        self.assertEqual(everything - exposed(NOTHING), {
+            "CapabilityBoundingSet_CAP_KILL", "CapabilityBoundingSet_CAP_SYS_ADMIN", "RestrictNamespaces_net", "ProtectControlGroups",
+            "RestrictAddressFamilies_OTHER"})
+        with_publisher = exposed("publisher = trigger\n" + NOTHING, "publisher.conf")
+        self.assertIn("CapabilityBoundingSet_CAP_SYS_ADMIN", with_publisher, "the administrator's drop-in comes later")
+        on = "".join(f"{key}\n" for key in STEPS if key != "announce = /dev/ttyS1")
+        self.assertEqual(everything, exposed(on))
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1], verbosity=2)
