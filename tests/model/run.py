@@ -81,6 +81,11 @@ READER = "NAMED=0 READERS=1 TRIGGERS=1"
 PAIR = "NAMED=0 WATCHERS=1 READERS=1"
 LIBRARY = "NAMED=0 LIBRARY=1"
 DECLARE = "NAMED=0 WATCHERS=1 WAITERS=1 DECLARERS=1"
+FAIL = "FAULTS=1 KILLS=1"
+QUIESCE = "FAULTS=1 QUIESCES=1 RESUMED=1 KILLS=1"
+FLUSH = "FAULTS=1 QUIESCES=1 KILLS=1 FLUSHES=1"
+FORCE = "FAULTS=1 FORCES=1 RELOADS=1 STOPS=1 STATUSES=1"
+AGENT = "TRIGGER=1 FAULTS=1 QUIESCES=1 RESUMED=1"
 
 SPIN = [
     Spin("check", ONE),
@@ -107,6 +112,13 @@ SPIN = [
     Spin("watchers", "RESUMES=2 " + LIBRARY, full=True),
     Spin("watchers", "NAMED=0 BEGUN=1 WATCHERS=3", full=True),
     Spin("watchers", "NAMED=0 BEGUN=1 WATCHERS=2 WAITERS=1", full=True),
+    Spin("overseer", FAIL),
+    Spin("overseer", QUIESCE),
+    Spin("overseer", FLUSH),
+    Spin("overseer", FORCE),
+    Spin("overseer", AGENT),
+    Spin("overseer", "RESUMES=2 FAULTS=2 QUIESCES=1 RESUMED=1 FORCES=1", full=True),
+    Spin("overseer", "RESUMES=2 FAULTS=1 QUIESCES=1 RESUMED=1 FORCES=1 KILLS=1 FLUSHES=1", full=True),
     # The order of the stores, and of the loads.
     Spin("check", ONE, "RECORD_FIRST", "no_false_unchanged"),
     Spin("check", ONE, "FIRST_HALF_FIRST", "no_false_unchanged"),
@@ -169,6 +181,32 @@ SPIN = [
     Spin("watchers", WAIT, "NO_WAKE_AT_CONFIRM", "no_lost_wake_up"),
     Spin("watchers", DECLARE, "DECLARE_WAKES_NOBODY", "no_lost_wake_up"),
     Spin("watchers", LIBRARY, "LIBRARY_CONFIRMS_LATEST", "no_lost_wake_up"),
+    # The gate opens when the machine has adjusted.
+    Spin("overseer", FAIL, "HOOK_MAY_FAIL", "never_open_unsettled"),
+    Spin("overseer", FAIL, "RESEED_IS_NOT_ASKED", "never_open_unsettled", full=True),
+    Spin("overseer", FAIL, "RESEED_IS_ASKED_ONCE", full=True),
+    Spin("overseer", FAIL, "FIRST_LOOK_FORGOTTEN", "never_open_unsettled"),
+    Spin("overseer", FAIL, "HELD_IS_READY", "never_open_unsettled", full=True),
+    Spin("overseer", FAIL, "UNSTARTED_DOES_NOT_CLOSE", "never_open_unsettled"),
+    Spin("overseer", QUIESCE, "NO_LOOK_BEFORE_OPENING", "never_open_unsettled"),
+    Spin("overseer", FAIL, "NO_LOOK_AFTER_OPENING", "ready_is_current"),
+    # Closed in every state but ready.
+    Spin("overseer", FAIL, "HOLD_DOES_NOT_CLOSE", "closed_when_said"),
+    Spin("overseer", FLUSH, "FLUSH_IS_NOT_SEEN", "closed_when_said"),
+    Spin("overseer", FLUSH, "QUIESCING_IS_NOT_CLOSED", "closed_when_said"),
+    Spin("overseer", FLUSH, "NO_FILE_AFTER_CLOSING", "nothing_stays_frozen", full=True),
+    Spin("overseer", FLUSH, "NO_FILE_BEFORE_OPENING", full=True),
+    Spin("overseer", FLUSH, "READY_COUNTS", full=True),
+    # Quiesced, and its clones.
+    Spin("overseer", QUIESCE, "LEASE_DOES_NOT_LOOK", "quiesced_stays_closed"),
+    Spin("overseer", AGENT, "LEASE_WITH_TRIGGER", "quiesced_stays_closed"),
+    Spin("overseer", QUIESCE, "HOLD_FORGETS_QUIESCED", "quiesced_stays_closed"),
+    Spin("overseer", QUIESCE, "UNTIL_RESUME_IS_NOT_STORED", "quiesced_stays_closed"),
+    Spin("overseer", QUIESCE, "GENERATION_ENDS_UNTIL_RESUME", "quiesced_stays_closed", full=True),
+    # A way out of each state.
+    Spin("overseer", FAIL, "HOLD_IS_NOT_TRIED_AGAIN", "is_tried_again"),
+    Spin("overseer", QUIESCE, "HOLD_ANSWERS_NOBODY", "every_request_is_answered"),
+    Spin("overseer", QUIESCE, "NOTHING_IS_THAWED", "nothing_stays_frozen"),
 ]
 
 WMB = "smp_wmb();"
