@@ -28,6 +28,7 @@ int main(void)
 	FIELD(sysgenid_info, watchers);
 	FIELD(sysgenid_info, outdated);
 	FIELD(sysgenid_info, handle);
+	FIELD(sysgenid_info, instance_id);
 	SIZE(sysgenid_watcher);
 	FIELD(sysgenid_watcher, pid);
 	FIELD(sysgenid_watcher, confirmed);
@@ -36,6 +37,24 @@ int main(void)
 	FIELD(sysgenid_watcher, flags);
 	FIELD(sysgenid_watcher, reserved);
 	FIELD(sysgenid_watcher, comm);
+	SIZE(sysgenid_gate_args);
+	FIELD(sysgenid_gate_args, size);
+	FIELD(sysgenid_gate_args, operation);
+	FIELD(sysgenid_gate_args, flags);
+	FIELD(sysgenid_gate_args, generation);
+	FIELD(sysgenid_gate_args, devices);
+	FIELD(sysgenid_gate_args, marks);
+	FIELD(sysgenid_gate_args, filter);
+	FIELD(sysgenid_gate_args, device_count);
+	FIELD(sysgenid_gate_args, mark_count);
+	FIELD(sysgenid_gate_args, filter_len);
+	FIELD(sysgenid_gate_args, state);
+	FIELD(sysgenid_gate_args, reason);
+	FIELD(sysgenid_gate_args, opened);
+	FIELD(sysgenid_gate_args, hooked);
+	FIELD(sysgenid_gate_args, reserved);
+	FIELD(sysgenid_gate_args, dropped_in);
+	FIELD(sysgenid_gate_args, dropped_out);
 	CONSTANT(SYSGENID_OPEN_SOFT);
 	CONSTANT(SYSGENID_DECLARE_UNKNOWN);
 	CONSTANT(SYSGENID_LIST_ALL);
@@ -44,5 +63,6 @@ int main(void)
 	CONSTANT(SYSGENID_HANDLE_OLD_DRIVER);
 	CONSTANT(SYSGENID_HANDLE_SOFT);
 	CONSTANT(SYSGENID_WATCHER_OUTDATED);
+	CONSTANT(SYSGENID_GET_INSTANCE);
 	return 0;
 }

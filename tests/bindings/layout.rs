@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: MIT
-//! What layout.c prints of the header, out of the declarations of the example.
+//! What layout.c prints of the header, out of the declarations of the crate.
 
 use std::mem::{size_of, size_of_val, MaybeUninit};
 use std::ptr::addr_of;
 
-#[path = "../../examples/rust/sysgenid_sys.rs"]
-mod sysgenid_sys;
 use sysgenid_sys::*;
 
 macro_rules! layout {
@@ -28,9 +26,10 @@ macro_rules! constants {
 
 fn main() {
     layout!(sysgenid_view: generation hardware_id recorded_id);
-    layout!(sysgenid_info: features time generation flags source sources confirmed watchers outdated handle);
+    layout!(sysgenid_info: features time generation flags source sources confirmed watchers outdated handle instance_id);
     layout!(sysgenid_watcher: pid confirmed start_time cgroup_id flags reserved comm);
+    layout!(sysgenid_gate_args: size operation flags generation devices marks filter device_count mark_count filter_len state reason opened hooked reserved dropped_in dropped_out);
     constants!(SYSGENID_OPEN_SOFT SYSGENID_DECLARE_UNKNOWN SYSGENID_LIST_ALL);
     constants!(SYSGENID_HANDLE_EXACT SYSGENID_HANDLE_WRITABLE SYSGENID_HANDLE_OLD_DRIVER SYSGENID_HANDLE_SOFT);
-    constants!(SYSGENID_WATCHER_OUTDATED);
+    constants!(SYSGENID_WATCHER_OUTDATED SYSGENID_GET_INSTANCE);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-//! The declarations of <sysgenid.h>, as a -sys crate has them. What is inline in C is called by its twin in the library.
-#![allow(dead_code, non_camel_case_types)]
+//! The declarations of `<sysgenid.h>`. What is inline in C is called by its twin in the library.
+#![allow(non_camel_case_types)]
 
 use std::os::raw::{c_char, c_int, c_uint, c_void};
 
@@ -26,6 +26,7 @@ pub const SYSGENID_HANDLE_WRITABLE: u32 = 1 << 1;
 pub const SYSGENID_HANDLE_OLD_DRIVER: u32 = 1 << 2;
 pub const SYSGENID_HANDLE_SOFT: u32 = 1 << 3;
 pub const SYSGENID_WATCHER_OUTDATED: u32 = 0x1;
+pub const SYSGENID_GET_INSTANCE: u32 = 0x20;
 
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
@@ -40,6 +41,7 @@ pub struct sysgenid_info {
     pub watchers: u32,
     pub outdated: u32,
     pub handle: u32,
+    pub instance_id: [u8; 16],
 }
 
 #[repr(C)]
@@ -54,9 +56,33 @@ pub struct sysgenid_watcher {
     pub comm: [c_char; 16],
 }
 
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub struct sysgenid_gate_args {
+    pub size: u32,
+    pub operation: u32,
+    pub flags: u32,
+    pub generation: u32,
+    pub devices: u64,
+    pub marks: u64,
+    pub filter: u64,
+    pub device_count: u32,
+    pub mark_count: u32,
+    pub filter_len: u32,
+    pub state: u32,
+    pub reason: u32,
+    pub opened: u32,
+    pub hooked: u32,
+    pub reserved: u32,
+    pub dropped_in: u64,
+    pub dropped_out: u64,
+}
+
 #[link(name = "sysgenid")]
 extern "C" {
     pub fn sysgenid_open(out: *mut *mut sysgenid, flags: c_uint) -> c_int;
+    pub fn sysgenid_open_at(out: *mut *mut sysgenid, path: *const c_char, flags: c_uint) -> c_int;
+    pub fn sysgenid_version() -> u32;
     pub fn sysgenid_close(g: *mut sysgenid);
     pub fn sysgenid_get_fd(g: *const sysgenid) -> c_int;
     pub fn sysgenid_get_view(g: *const sysgenid) -> *const sysgenid_view;
@@ -89,6 +115,7 @@ extern "C" {
         count: *mut c_uint,
         generation: *mut u32,
     ) -> c_int;
+    pub fn sysgenid_gate(g: *mut sysgenid, gate: *mut sysgenid_gate_args) -> c_int;
     pub fn sysgenid_get_info(g: *mut sysgenid, info: *mut sysgenid_info, size: usize) -> c_int;
     pub fn sysgenid_changed(v: *const sysgenid_view, seen: u32) -> bool;
 }

@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: MIT
+module sysgenid
+
+go 1.19
