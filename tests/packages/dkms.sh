@@ -29,10 +29,12 @@ built()
 
 kernel=$(basename /lib/modules/*)
 version=$(cat /mnt/source/VERSION)
-# Too old, and nothing is built; strange, and in front of the real one, which must get its module all the same.
-old=4.19.0-old strange=5.99.0-strange
+# Too old, or without ACPI, and nothing is built; strange, and in front of the real one, which must get its module all the same.
+old=4.19.0-old strange=5.99.0-strange no_acpi=6.99.0-no-acpi
 fake "$old"
 fake "$strange"
+fake "$no_acpi"
+echo '# CONFIG_ACPI is not set' >"/lib/modules/$no_acpi/build/.config"
 
 cd /mnt
 dpkg -i sysgenid-common_*.deb sysgenid-dkms_*.deb >/tmp/log 2>&1 || fail "dpkg: $(cat /tmp/log)"
@@ -45,13 +47,15 @@ getent group sysgenid >/dev/null || fail 'no group sysgenid'
 built "$kernel" "$version"
 grep -q "^sysgenid-dkms: no module for kernel $strange, .*: dkms autoinstall -k $strange$" /tmp/log ||
 	fail "not a word of $strange"
-for none in "$old" "$strange"; do
+for none in "$old" "$strange" "$no_acpi"; do
 	[ ! -e "/lib/modules/$none/updates" ] || fail "there is a module for $none"
 done
 # A kernel that is left out on purpose is no failure for dkms either.
-status=0
-dkms build "sysgenid/$version" -k "$old" >/tmp/log 2>&1 || status=$?
-[ "$status" = 77 ] || fail "$old: dkms says $status: $(cat /tmp/log)"
+for out in "$old" "$no_acpi"; do
+	status=0
+	dkms build "sysgenid/$version" -k "$out" >/tmp/log 2>&1 || status=$?
+	[ "$status" = 77 ] || fail "$out: dkms says $status: $(cat /tmp/log)"
+done
 
 dpkg -P sysgenid-dkms sysgenid-common >/tmp/log 2>&1 || fail "purge: $(cat /tmp/log)"
 left=$(find /lib/modules /var/lib/dkms /usr/src /etc /usr/lib/udev /usr/share \( -name '*sysgenid*' -o -path '*/updates' \))

@@ -10,24 +10,26 @@ usage: run.py [--full] [--write]
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tests" / "vm"))
 
-from vmlib import Timeout, ToolError, cache, repo  # noqa: E402
+from vmlib import cache, repo  # noqa: E402
 from vmlib.apt import Apt  # noqa: E402
 from vmlib.debs import Manner, build, copy, debs, sources  # noqa: E402
 from vmlib.limits import run_tool  # noqa: E402
-from vmlib.roots import bootstrap  # noqa: E402
+from vmlib.report import Check, Failure, report  # noqa: E402
+from vmlib.rpms import dkms_root  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 IN_OVERLAY = repo.VM / "vmlib" / "in-overlay"
@@ -36,11 +38,9 @@ NEWER = ("trixie", "sid")
 DOCUMENT = TOP / "docs" / "packaging.md"
 BEGIN, END = "<!-- files of the .debs: tests/packages/run.py --write -->", "<!-- end of the files of the .debs -->"
 LATER_DAYS = 400
-EXECUTABLE = re.compile(r"/usr/s?bin/|/usr/lib/[^/]+/sysgenid/|/usr/share/sysgenid/(fsfreeze-hook|hooks/\d)")
-
-
-class Failure(Exception):
-    """A package is not as it should be."""
+EXECUTABLE = re.compile(
+    r"/usr/s?bin/|/usr/lib/[^/]+/sysgenid/|/usr/lib/systemd/system-generators/|/usr/share/sysgenid/(fsfreeze-hook|hooks/\d)"
+)
 
 
 def packages(suite: str) -> list[Path]:
@@ -165,7 +165,6 @@ def tmpfs() -> Iterator[Path]:
 
 def check_reproducible(suite: str) -> None:
     """Built again elsewhere, later, by somebody else and in another way, every package is the same to the bit."""
-    first = debs(suite)
     with tmpfs() as work:
         library = work / "libfaketime.so.1"
         library.write_bytes(faketime(suite).read_bytes())
@@ -175,24 +174,13 @@ def check_reproducible(suite: str) -> None:
         )  # fmt: skip
         manner = Manner("a-folder-elsewhere-with-a-longer-name", 4321, "077", environment, backwards=True)
         second = build(suite, work, manner=manner)
+        first = debs(suite)
         if (built_on(work) - built_on(first)).days < LATER_DAYS - 1:
             raise Failure("the second build had the first one's clock")
         hashes = [{p.name: cache.file_hash(p) for p in ps} for ps in (first.glob("*.deb"), second)]
     different = sorted(n for n in {*hashes[0], *hashes[1]} if hashes[0].get(n) != hashes[1].get(n))
     if different or not hashes[0]:
         raise Failure(f"not the same: {', '.join(different)}")
-
-
-def dkms_root(suite: str) -> Path:
-    """A root with dkms and the headers of one kernel."""
-    wanted = ["dkms", "linux-headers-cloud-amd64", "systemd-standalone-sysusers"]
-
-    def make(to: Path) -> list[str]:
-        cache.note(f"making a root of {suite} with dkms (about a minute)")
-        bootstrap(Apt(suite), "minbase", wanted, to / "root")
-        return ["root/usr/sbin/dkms"]
-
-    return cache.entry("dkms-root", {"suite": suite, "packages": wanted, "layout": 1}, make) / "root"
 
 
 def check_dkms(suite: str) -> None:
@@ -203,24 +191,28 @@ def check_dkms(suite: str) -> None:
             shutil.copyfile(path, shared / path.name)
         copy(shared / "source", sources())
         isolate = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private", "--net", "--"]
-        command = [*isolate, IN_OVERLAY, dkms_root(suite), work, shared, "sh", "/mnt/dkms.sh"]
+        command = [*isolate, IN_OVERLAY, dkms_root(f"{suite}-cloud"), work, shared, "sh", "/mnt/dkms.sh"]
         run_tool(["nice", *command], 900, "dkms.sh")
 
 
-def tests(full: bool) -> Iterator[tuple[str, Callable[[], None]]]:
-    yield f"packages, {OLDEST}: built", lambda: None if packages(OLDEST) else fail("no packages")
+def check_built() -> None:
+    if not packages(OLDEST):
+        raise Failure("no packages")
+
+
+def checks(full: bool) -> Iterator[tuple[str, Check]]:
+    """All checks; those that wait for no other come first."""
+    yield f"packages, {OLDEST}: built", check_built
+    yield f"packages, {OLDEST}: reproducible", lambda: check_reproducible(OLDEST)
+    yield "lintian, source", check_lint_source
+    yield f"packages, {OLDEST}: dkms, kernels good and strange", lambda: check_dkms(OLDEST)
+    yield "lintian, packages", check_lint_binary
     yield "symbols file and version script agree", check_symbols
     yield "files, as documented", check_files
     yield "modes and owners", check_modes
-    yield "lintian, packages", check_lint_binary
-    yield "lintian, source", check_lint_source
-    for suite in (OLDEST, *NEWER) if full else (OLDEST,):
-        yield f"packages, {suite}: reproducible", lambda suite=suite: check_reproducible(suite)  # type: ignore[misc]
-        yield f"packages, {suite}: dkms, kernels good and strange", lambda suite=suite: check_dkms(suite)  # type: ignore[misc]
-
-
-def fail(text: str) -> None:
-    raise Failure(text)
+    for suite in NEWER if full else ():
+        yield f"packages, {suite}: reproducible", functools.partial(check_reproducible, suite)
+        yield f"packages, {suite}: dkms, kernels good and strange", functools.partial(check_dkms, suite)
 
 
 def main() -> int:
@@ -233,17 +225,7 @@ def main() -> int:
         before, _, after = documented()
         DOCUMENT.write_text(before + document() + after, "utf-8")
         return 0
-    passed = failed = 0
-    for name, test in tests("--full" in options):
-        try:
-            test()
-            passed += 1
-            print(f"ok   {name}", flush=True)
-        except (Failure, ToolError, Timeout, subprocess.TimeoutExpired) as e:
-            failed += 1
-            print(f"FAIL {name}", *[f"    | {line}" for line in str(e).splitlines()[-60:]], sep="\n", flush=True)
-    print(f"{passed} passed, {failed} failed, 0 skipped")
-    return 1 if failed else 0
+    return report(checks("--full" in options))
 
 
 sys.exit(main())
