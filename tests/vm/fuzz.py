@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Fuzzes the module in a virtual machine until it is stopped, or something is found. See docs/testing.md."""
 

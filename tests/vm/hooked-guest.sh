@@ -10,9 +10,11 @@ cat >/etc/sysgenid/overseer.conf <<END
 gate = nftables
 except-ports = 68/udp
 hook-timeout = 600
+quiesce-limit = none
 END
 cat >/etc/sysgenid/hooks.conf <<END
 ticket_keys="nginx:/etc/nginx/ticket.key"
+restart_units="nginx"
 END
 # What the machine is like when all hooks have run, and what the overseer says then: it is not ready.
 cat >/etc/sysgenid/adjust.d/99-look <<'END'

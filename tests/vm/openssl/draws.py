@@ -5,10 +5,12 @@ usage: draws.py FIFO
 Each draws once; after each line that comes from the FIFO each draws again, and prints "NAME BYTES".
 """
 
+import ctypes
 import os
 import queue
 import socket
 import ssl
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -76,12 +78,35 @@ def blind(desk: socket.socket) -> None:
     answer(desk)
 
 
-KINDS: tuple[Callable[[socket.socket], None], ...] = (plain, thread, forked, closed, jailed, blind)
+def hide(directories: tuple[str, ...]) -> None:
+    """As a container's or PrivateDevices='s view of the system."""
+    if ctypes.CDLL(None, use_errno=True).unshare(0x20000):
+        raise OSError(ctypes.get_errno(), "unshare(CLONE_NEWNS)")
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+    for directory in directories:
+        subprocess.run(["mount", "-t", "tmpfs", "none", directory], check=True)
+
+
+def hidden(desk: socket.socket) -> None:
+    """Never sees the node; /sys tells."""
+    answer(desk)
+
+
+def unseen(desk: socket.socket) -> None:
+    """Sees nothing of the module at all."""
+    answer(desk)
+
+
+# What is not there from before the first draw on.
+HIDDEN = {hidden: ("/dev",), unseen: ("/dev", "/sys", "/proc")}
+KINDS: tuple[Callable[[socket.socket], None], ...] = (plain, thread, forked, closed, jailed, blind, hidden, unseen)
 
 
 def start(kind: Callable[[socket.socket], None]) -> socket.socket:
     mine, theirs = socket.socketpair()
     if os.fork() == 0:
+        if kind in HIDDEN:
+            hide(HIDDEN[kind])
         draw()
         kind(theirs)
         os._exit(0)

@@ -48,6 +48,11 @@ sysgenidctl openssl enable
 said ': enabled' sysgenidctl openssl status
 said 'libcrypto.so.3: draws from SYSGENID-DRBG' sysgenidctl openssl status
 said 'SYSGENID-DRBG' openssl list -random-generators
+[ "$(head -n 1 $cnf)" = '.include /usr/share/sysgenid/openssl.cnf' ]
+tail -n +2 $cnf | cmp - /tmp/before
+# Another provider's directory is no reason to draw nothing.
+said 'SYSGENID-DRBG' env OPENSSL_MODULES=/nonexistent openssl list -random-generators
+[ "$(OPENSSL_MODULES=/nonexistent openssl rand -hex 16 | wc -c)" = 33 ]
 [ "$(openssl rand -hex 16 | wc -c)" = 33 ]
 sysgenidctl openssl enable
 sysgenidctl openssl verify
@@ -57,7 +62,7 @@ as_before
 
 # A last line without an end, and a link, stay what they are.
 mkdir /tmp/etc
-printf 'openssl_conf = init\n[init]' >/tmp/etc/real.cnf
+printf 'openssl_conf = openssl_init\n[openssl_init]' >/tmp/etc/real.cnf
 cp /tmp/etc/real.cnf /tmp/real
 ln -s etc/real.cnf /tmp/link.cnf
 sysgenidctl openssl enable --config /tmp/link.cnf
@@ -66,7 +71,7 @@ sysgenidctl openssl disable --config /tmp/link.cnf
 cmp /tmp/etc/real.cnf /tmp/real
 [ -L /tmp/link.cnf ]
 
-printf 'openssl_conf = init\n[init]\nproviders = list\n[list]\nfips = fips_section\nbase = base_section\n' >/tmp/etc/fips.cnf
+printf 'openssl_conf = openssl_init\n[provider_sect]\nfips = fips_section\nbase = base_section\n' >/tmp/etc/fips.cnf
 refused fips /tmp/etc/fips.cnf
 
 # No room for another file.
@@ -77,8 +82,21 @@ head -c 100k /dev/zero >/tmp/full/filler 2>/dev/null || :
 refused 'No space' /tmp/full/openssl.cnf
 umount /tmp/full
 
-# A libcrypto that reads the same file, and does not look where the provider is.
-LC_ALL=C sed 's#/ossl-modules#/ossl-elsewhr#g' /usr/lib/x86_64-linux-gnu/libcrypto.so.3 >/tmp/libcrypto.so.3
+# The caller's environment is not everybody's.
+sed 's#^module = .*#module = sysgenid.so#' /usr/share/sysgenid/openssl.cnf >/tmp/included
+cp -p /usr/share/sysgenid/openssl.cnf /tmp/shipped
+cp /tmp/included /usr/share/sysgenid/openssl.cnf
+mkdir /tmp/modules
+cp /usr/lib/x86_64-linux-gnu/ossl-modules/sysgenid.so /tmp/modules/
+mv /usr/lib/x86_64-linux-gnu/ossl-modules /usr/lib/x86_64-linux-gnu/ossl-modules.away
+export OPENSSL_MODULES=/tmp/modules
+refused 'draws nothing'
+unset OPENSSL_MODULES
+mv /usr/lib/x86_64-linux-gnu/ossl-modules.away /usr/lib/x86_64-linux-gnu/ossl-modules
+cp -p /tmp/shipped /usr/share/sysgenid/openssl.cnf
+
+# A libcrypto that reads the same file, and does not load providers any more.
+LC_ALL=C sed 's#OSSL_provider_init#OSSL_provider_inix#g' /usr/lib/x86_64-linux-gnu/libcrypto.so.3 >/tmp/libcrypto.so.3
 cp /tmp/libcrypto.so.3 /usr/local/lib/
 refused '/usr/local/lib/libcrypto.so.3 draws nothing'
 rm /usr/local/lib/libcrypto.so.3
@@ -88,7 +106,10 @@ sysgenidctl openssl enable
 cp /tmp/libcrypto.so.3 /usr/local/lib/
 said 'problem  openssl: .*1 libcrypto draws nothing' sysgenidctl doctor
 dpkg-trigger --by-package=libc-bin --no-await ldconfig
-said 'DISABLED: /etc/ssl/openssl.cnf' dpkg --triggers-only -a
+cp $cnf /tmp/enabled
+said 'sysgenidctl openssl disable' dpkg --triggers-only -a
+cmp $cnf /tmp/enabled
+sysgenidctl openssl disable
 as_before
 rm /usr/local/lib/libcrypto.so.3
 ldconfig
@@ -101,22 +122,34 @@ if [ "${1:-}" = i386 ]; then
 	sysgenidctl openssl enable
 	mv /tmp/i386/usr/lib/i386-linux-gnu/libcrypto.so.3 /usr/local/lib/
 	dpkg-trigger --by-package=libc-bin --no-await ldconfig
-	said 'DISABLED: /etc/ssl/openssl.cnf' dpkg --triggers-only -a
+	said 'of an architecture that' dpkg --triggers-only -a
+	sysgenidctl openssl disable
 	as_before
 	refused '/usr/local/lib/libcrypto.so.3.*of an architecture that'
 	rm /usr/local/lib/libcrypto.so.3
 	ldconfig
 fi
 
-# Without the provider nobody would draw anything: it stays while it is named, and it is not when it goes.
-sysgenidctl openssl enable
-cp $cnf /tmp/enabled
-sed -i '/sysgenid: end/d' $cnf
-said 'by hand' dpkg --remove $provider
+# What an early version left goes on to work, is renewed, and is not left behind.
+sysgenidctl openssl disable
+{
+	cat /tmp/before
+	echo '# sysgenid: begin. "sysgenidctl openssl disable" takes this out.'
+	printf '[ openssl_init ]\nproviders = sysgenid_providers\nrandom = sysgenid_random\n[ sysgenid_providers ]\ndefault = sysgenid_default\n'
+	printf 'sysgenid = sysgenid_provider\n[ sysgenid_default ]\nactivate = 1\n[ sysgenid_provider ]\nactivate = 1\n'
+	printf '[ sysgenid_random ]\nrandom = SYSGENID-DRBG\n# sysgenid: end\n'
+} >$cnf
+said 'SYSGENID-DRBG' sysgenidctl openssl status
+dpkg-trigger --by-package=libc-bin --no-await ldconfig
+said 'sysgenidctl openssl enable' dpkg --triggers-only -a
+said 'first: sysgenidctl openssl disable' dpkg --remove $provider
 said 'install ok installed' dpkg-query -W -f "\${Status}" $provider
-[ "$(openssl rand -hex 16 | wc -c)" = 33 ]
-cp /tmp/enabled $cnf
+sysgenidctl openssl enable
+tail -n +2 $cnf | cmp - /tmp/before
+
+# The line stays when the package goes, and nobody draws nothing.
 dpkg --remove $provider
-cmp $cnf /tmp/before
+tail -n +2 $cnf | cmp - /tmp/before
+[ ! -e /usr/share/sysgenid/openssl.cnf ]
 [ "$(openssl rand -hex 16 | wc -c)" = 33 ]
 echo 'all is well'

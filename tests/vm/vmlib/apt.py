@@ -159,3 +159,24 @@ class Apt:
         self._apt("apt-get", "download", f"{package}={version}", limit=DOWNLOAD_LIMIT, what=what, cwd=to)
         (deb,) = to.glob(f"{package}_*.deb")
         return deb
+
+
+class Sources(Apt):
+    """The source packages of one suite, without its updates."""
+
+    def __init__(self, suite: str) -> None:
+        super().__init__(suite)
+        self.folder = cache.folder() / "apt" / f"{suite}-sources"
+        self._config = self.folder / "apt.conf"
+
+    def sources(self) -> list[str]:
+        return [f"deb-src [signed-by={KEYRING}] {mirrors()['Debian']} {self.suite} main"]
+
+    def tarball(self, package: str, to: Path) -> Path:
+        """Fetch what upstream released, without Debian's changes."""
+        what = f"download of the source of {package}"
+        cache.note(what)
+        command = ["apt-get", "source", "--download-only", "--tar-only", package]
+        self._apt(*command, limit=DOWNLOAD_LIMIT, what=what, cwd=to)
+        (found,) = (path for path in to.glob(f"{package}_*.orig.tar.*") if path.suffix != ".asc")
+        return found

@@ -3,16 +3,18 @@
 
 A kernel starts from nothing: what its fragments do not ask for is off. What is
 kept is the image, and as much of the tree as modules need. Fragments serve
-kernels of all ages: what one never heard of it does without.
+kernels of all ages: what one never heard of it does without. A fragment may
+bring a patch of the same name.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 
-from . import cache, repo
+from . import cache, mutants, repo
 from .apt import Apt
 from .kernels import Image, Kernel, Version, looked_up, retry_after_look_up
 from .limits import ToolError, run_tool
@@ -64,13 +66,20 @@ def _config(kernel: Kernel) -> str:
     return "".join((repo.VM / "configs" / f"{name}.config").read_text("utf-8") for name in kernel.fragments)
 
 
+def _patches(kernel: Kernel) -> list[Path]:
+    named = [repo.VM / "configs" / f"{name}.patch" for name in kernel.fragments]
+    return [patch for patch in named if patch.exists()]
+
+
 def check_config(linux: Path, asked: str) -> None:
-    """A dependency that is not met turns an option off silently. One that this kernel never heard of is no error."""
+    """A dependency that is not met turns an option off silently. One that this kernel never heard of is no error. Of
+    an option that two fragments name the last word counts."""
     has = set((linux / ".config").read_text("utf-8").splitlines())
     grep: list[str | Path] = ["grep", "-rhE", "--include=Kconfig*", r"^\s*(menu)?config [A-Z0-9_]+$", linux]
     known = run_tool(grep, STEP_LIMIT, "the list of options").split()
-    off = [line for line in asked.splitlines() if line.startswith("CONFIG_") and line not in has]
-    off = [line for line in off if line.removeprefix("CONFIG_").partition("=")[0] in known]
+    last = {match[1]: line for line in asked.splitlines() if (match := re.match(r"(?:# )?CONFIG_(\w+)(?:=| is not set$)", line))}
+    off = [line for name, line in last.items() if line.startswith("CONFIG_") and line not in has and name in known]
+    off += [line for name, line in last.items() if line.startswith("#") and f"CONFIG_{name}=y" in has]
     if off:
         raise ToolError(f"options that the kernel's configuration did not take: {' '.join(off)}")
 
@@ -86,6 +95,9 @@ def _build(kernel: Kernel) -> Path:
         "tools": cache.file_hash(root(kernel).parent / MARKER),
         "layout": 1,
     }
+    patches = _patches(kernel)
+    if patches:
+        recipe["patches"] = [cache.file_hash(patch) for patch in patches]
     with_module = "CONFIG_SYSGENID=y" in config.splitlines()
     if with_module:
         recipe["module"] = cache.tree_hash(repo.TOP, [*repo.module_sources(), ADD, repo.TOP / "VERSION"])
@@ -96,6 +108,8 @@ def _build(kernel: Kernel) -> Path:
         linux.mkdir(parents=True)
         tarball = _tarball(kernel.suite, package, version)
         run_tool(["tar", "-xJf", tarball, "-C", linux, "--strip-components=1"], STEP_LIMIT, f"unpacking {package}")
+        for patch in patches:
+            mutants.apply(patch, linux)
         if with_module:
             run_tool([ADD, linux], STEP_LIMIT, "adding the module to the kernel")
         (linux / "fragment").write_text(config, "utf-8")

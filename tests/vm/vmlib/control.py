@@ -19,6 +19,10 @@ class GuestError(Exception):
     """The guest is gone, or answered something that makes no sense."""
 
 
+class GuestGone(GuestError):
+    """The other end of the control channel is closed: QEMU has ended."""
+
+
 @dataclass(frozen=True)
 class Reply:
     """What init answered."""
@@ -110,7 +114,7 @@ class Control:
         except TimeoutError as e:
             raise Timeout(f"waited 10 s for {self._who} to take a request") from e
         except OSError as e:
-            raise GuestError(f"{self._who}: the VM is gone ({e})") from e
+            raise GuestGone(f"{self._who}: the VM is gone ({e})") from e
 
     def _receive(self, deadline: Deadline) -> None:
         self._sock.settimeout(deadline.left())
@@ -119,9 +123,9 @@ class Control:
         except TimeoutError as e:
             raise Timeout(f"waited {deadline.limit:g} s for {deadline.what}") from e
         except OSError as e:
-            raise GuestError(f"{self._who}: the VM is gone ({e}), while waiting for {deadline.what}") from e
+            raise GuestGone(f"{self._who}: the VM is gone ({e}), while waiting for {deadline.what}") from e
         if not data:
-            raise GuestError(f"{self._who}: the VM is gone, while waiting for {deadline.what}")
+            raise GuestGone(f"{self._who}: the VM is gone, while waiting for {deadline.what}")
         self._rest += data
 
     def _write_log(self, mark: bytes, data: bytes) -> None:

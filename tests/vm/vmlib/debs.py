@@ -24,9 +24,9 @@ from .roots import bootstrap, enter
 BUILD_LIMIT = 1200.0
 # What packages are made from: changes elsewhere build nothing anew.
 PARTS = (
-    "LICENSES", "NEWS", "VERSION", "data", "debian", "dkms.conf", "docs/hot-path.md", "docs/scaling.md",
-    "examples", "include", "lib", "man", "meson.build", "meson_options.txt", "module", "overseer", "providers", "tests/install", "tests/unit",
-    "tools",
+    "HOMEPAGE", "LICENSES", "NEWS", "VERSION", "containers", "data", "debian", "dkms.conf", "docs/containers.md",
+    "docs/hot-path.md", "docs/scaling.md", "examples", "include", "lib", "man", "meson.build", "meson_options.txt", "module",
+    "overseer", "providers", "tests/bindings", "tests/install", "tests/unit", "tools",
 )  # fmt: skip
 # Suites that cannot build the packages, and the one whose packages for all architectures they take.
 BORROWS = {"bullseye": "bookworm"}
@@ -44,8 +44,13 @@ class Manner:
     backwards: bool = False
 
 
-def sources(parts: Sequence[str] = PARTS) -> list[Path]:
-    """The files of the work tree that git knows, or would."""
+UNTESTED = Manner(environment=("DEB_BUILD_OPTIONS=nocheck",))
+
+
+def sources(parts: Sequence[str] = PARTS, top: Path = repo.TOP) -> list[Path]:
+    """The files of the work tree that git knows, or would; all of another tree."""
+    if top != repo.TOP:
+        return sorted(path for part in parts for path in (top / part, *(top / part).rglob("*")) if path.is_file())
     listing = ["git", "-C", repo.TOP, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *parts]
     names = run_tool(listing, 30, "git ls-files").split("\0")
     return [path for path in (repo.TOP / name for name in sorted(names) if name) if path.is_file()]
@@ -72,27 +77,35 @@ def root(suite: str) -> Path:
     return cache.entry("deb-root", recipe, make) / "root"
 
 
-def copy(to: Path, files: Sequence[Path]) -> None:
-    """Copy files of the repository as git would: with a mode of 644 or 755, and new."""
+def copy(to: Path, files: Sequence[Path], top: Path = repo.TOP) -> None:
+    """Copy files of the tree as git would: with a mode of 644 or 755, and new."""
     for path in files:
-        target = to / path.relative_to(repo.TOP)
+        target = to / path.relative_to(top)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
         target.chmod(0o755 if os.access(path, os.X_OK) else 0o644)
 
 
 def _rename(tree: Path, version: str) -> None:
-    """Make it another version, in both places that name it."""
+    """Make it another version, in the three places that name it."""
     (tree / "VERSION").write_text(version + "\n", "ascii")
     changelog = tree / "debian" / "changelog"
     changelog.write_text(re.sub(r"\(.*?\)", f"({version})", changelog.read_text("utf-8"), count=1), "utf-8")
+    header = tree / "include" / "sysgenid.h"
+    text = header.read_text("utf-8")
+    for part, number in zip(("MAJOR", "MINOR", "PATCH"), version.split("."), strict=True):
+        text, count = re.subn(rf"(define LIBSYSGENID_VERSION_{part}) \d+", rf"\1 {number}", text)
+        assert count == 1, part
+    header.write_text(text, "utf-8")
 
 
-def build(suite: str, work: Path, version: str | None = None, manner: Manner = Manner()) -> list[Path]:
-    """Build the packages in the (empty) folder work; returns the .debs."""
+def build(
+    suite: str, work: Path, version: str | None = None, manner: Manner = Manner(), top: Path = repo.TOP
+) -> list[Path]:
+    """Build the packages of the tree in the (empty) directory work; returns the .debs."""
     tree = work / manner.folder
-    files = sources()
-    copy(tree, files[::-1] if manner.backwards else files)
+    files = sources(top=top)
+    copy(tree, files[::-1] if manner.backwards else files, top)
     if version:
         _rename(tree, version)
     work.chmod(0o755)
@@ -105,26 +118,30 @@ def build(suite: str, work: Path, version: str | None = None, manner: Manner = M
     return sorted(work.glob("*.deb"))
 
 
-def debs(suite: str, version: str | None = None) -> Path:
-    """A folder with the packages that the suite can install, and nothing else but what dpkg says about them."""
+def debs(suite: str, version: str | None = None, top: Path = repo.TOP) -> Path:
+    """A directory with the packages that the suite can install, and nothing else but what dpkg says about them. Those of
+    another version or another tree are not tested while they are built."""
     lender = BORROWS.get(suite)
     if lender:
         return _borrowed(debs(lender, version))
-    files = sources()
+    manner = UNTESTED if version or top != repo.TOP else Manner()
+    files = sources(top=top)
     recipe: cache.Recipe = {
         "suite": suite,
         "build depends": build_depends(),
-        "sources": cache.tree_hash(repo.TOP, files),
-        "executable": [str(p.relative_to(repo.TOP)) for p in files if os.access(p, os.X_OK)],
+        "sources": cache.tree_hash(top, files),
+        "executable": [str(p.relative_to(top)) for p in files if os.access(p, os.X_OK)],
         "version": version,
         "layout": 1,
     }
+    if manner.environment:
+        recipe["environment"] = manner.environment
 
     def make(to: Path) -> list[str]:
         cache.note(f"building the packages of {suite} (about a minute)")
         work = to / "work"
         work.mkdir()
-        build(suite, work, version)
+        build(suite, work, version, manner, top)
         made = [path for path in work.iterdir() if path.is_file()]
         for path in made:
             path.rename(to / path.name)

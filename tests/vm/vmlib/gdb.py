@@ -15,16 +15,18 @@ LIMIT = 30.0
 
 
 def address(vm: VM, symbol: str) -> int:
-    """Where a function of the guest's kernel is, or of one of its modules."""
+    """Where a function of the guest's kernel is, or of one of its modules. The compiler may have made a variant of it."""
     lines = vm.run("grep", f" {symbol}", "/proc/kallsyms").out
-    found = re.search(rf"^([0-9a-f]+) \w {symbol}(\s|$)", lines, re.MULTILINE)
+    found = re.search(rf"^([0-9a-f]+) \w {symbol}(\.(isra|constprop)\.\d+)*(\s|$)", lines, re.MULTILINE)
     if not found:
         raise QmpError(f"{vm.name}: no {symbol} in the kernel")
     return int(found[1], 16)
 
 
 class Debugger:
-    """A session of gdb's protocol: only breakpoints, and going on."""
+    """A session of gdb's protocol: breakpoints, where a function returns to, and going on, with all processors or one.
+
+    Processors are counted from 1."""
 
     def __init__(self, vm: VM) -> None:
         self._vm = vm
@@ -33,32 +35,56 @@ class Debugger:
         self._sock = socket.socket(socket.AF_UNIX)
         self._sock.connect(str(path))
         self._rest = b""
+        self._runs = False
         self._at = -1
+        self.processor = 1
 
     def run_to(self, where: int, limit: float = LIMIT) -> None:
         """Let the guest run until it is about to execute this instruction; if it already is, the next time."""
         if where == self._at:
             self._ask(b"s", b"T05", limit)
         self._ask(b"Z1,%x,1" % where, b"OK", limit)
-        self._ask(b"c", b"T05", limit)
+        stopped = self._ask(b"c", b"T05", limit)
         self._ask(b"z1,%x,1" % where, b"OK", limit)
         self._at = where
+        if thread := re.search(rb"thread:(?:p[0-9a-f]+\.)?([0-9a-f]+)", stopped):
+            self.processor = int(thread[1], 16)
+
+    def return_address(self) -> int:
+        """At the first instruction of a function: the one behind its call."""
+        registers = bytes.fromhex(self._ask(b"g", b"", LIMIT).decode("ascii"))
+        stack = int.from_bytes(registers[7 * 8 : 8 * 8], "little")
+        word = self._ask(b"m%x,8" % stack, b"", LIMIT)
+        return int.from_bytes(bytes.fromhex(word.decode("ascii")), "little")
+
+    def let_only(self, processor: int) -> None:
+        """This processor goes on, the others stand still; until close()."""
+        self._send(b"vCont;c:%x" % processor)
+        self._runs = True
 
     def close(self) -> None:
         """The guest goes on."""
+        if self._runs:
+            self._sock.sendall(b"\x03")
+            self._packet(Deadline(LIMIT, f"{self._vm.name} to stop for the debugger"))
         self._ask(b"D", b"OK", LIMIT)
         self._sock.close()
         self._vm.qmp.monitor("gdbserver none")
 
-    def _ask(self, command: bytes, answer: bytes, limit: float) -> None:
-        deadline = Deadline(limit, f"{self._vm.name} to answer the debugger's {command.decode()}")
+    def _send(self, command: bytes) -> None:
         self._sock.sendall(b"$%s#%02x" % (command, sum(command) % 256))
+
+    def _ask(self, command: bytes, answer: bytes, limit: float) -> bytes:
+        """What it answers, which begins so."""
+        deadline = Deadline(limit, f"{self._vm.name} to answer the debugger's {command.decode()}")
+        self._send(command)
         while True:
             got = self._packet(deadline)
-            if got.startswith(answer):
-                return
             # That the guest was stopped when we came.
-            if not got.startswith(b"T02"):
+            stopped = got.startswith(b"T02")
+            if got.startswith(answer) and not stopped:
+                return got
+            if not stopped:
                 raise QmpError(f"{self._vm.name}: the debugger's {command.decode()} gave {got!r}")
 
     def _packet(self, deadline: Deadline) -> bytes:

@@ -30,13 +30,21 @@ def _compiler() -> str:
     return run_tool(["gcc", "--version"], 30, "gcc --version").splitlines()[0]
 
 
-def _headers() -> list[Path]:
-    return [p for name in FOLDERS for p in (repo.TOP / name).rglob("*.h")] + [*repo.GUEST.glob("*.h"), *repo.EXAMPLES.glob("*.h")]
+def _headers(top: Path) -> list[Path]:
+    own = [top / folder.relative_to(repo.TOP) for folder in (repo.GUEST, repo.EXAMPLES)]
+    return [p for name in FOLDERS for p in (top / name).rglob("*.h")] + [p for folder in own for p in folder.glob("*.h")]
 
 
 def _includes(sources: list[Path], header: str) -> bool:
     pattern = rf'^\s*#\s*include\s*[<"]{re.escape(header)}[>"]'
     return any(re.search(pattern, source.read_text("utf-8"), re.MULTILINE) for source in sources)
+
+
+def _files(folder: Path) -> list[Path]:
+    """Its sources. Of NAME.c and no-NAME.c, which does without a library, the second."""
+    found = sorted(folder.glob("*.c"))
+    left_out = {path.name.removeprefix("no-") for path in found if path.name.startswith("no-")}
+    return [path for path in found if path.name not in left_out]
 
 
 def patched(source: Path, patch: Path, to: Path) -> Path:
@@ -48,23 +56,32 @@ def patched(source: Path, patch: Path, to: Path) -> Path:
 
 
 def compile_program(
-    source: Path, bits: int = 64, patch: Path | None = None, defines: Iterable[str] = ()
+    source: Path,
+    bits: int = 64,
+    patch: Path | None = None,
+    defines: Iterable[str] = (),
+    shared: bool = False,
+    top: Path = repo.TOP,
 ) -> Path:
     """The static program of a source file or folder, linked with the library or libcheck if it includes their header.
 
     patch: one of tests/mutants, for a source that is a file; it is applied to a copy.
+    shared: not static; the guest has to have a C library (c_library()).
+
+    The tree of the source, its headers and its library is top.
     """
-    sources = sorted(source.glob("*.c")) if source.is_dir() else [source]
+    sources = _files(source) if source.is_dir() else [source]
     own = sources + (sorted(source.glob("*.h")) if source.is_dir() else [])
     libraries: list[str] = []
     if _includes(own, "check.h"):
         libraries = run_tool(["pkg-config", "--static", "--libs", "check"], 30, "pkg-config check").split()
     if _includes(own, "sysgenid.h"):
-        sources += sorted((repo.TOP / "lib").glob("*.c"))
-    flags = [*FLAGS, *(["-m32"] if bits == 32 else []), *(f"-D{name}" for name in defines)]
+        sources += sorted((top / "lib").glob("*.c"))
+    flags = [flag for flag in FLAGS if flag != "-static" or not shared]
+    flags += [*(["-m32"] if bits == 32 else []), *(f"-D{name}" for name in defines)]
     recipe: cache.Recipe = {
-        "sources": cache.tree_hash(repo.TOP, {*sources, *own, *_headers()}),
-        "main": str(source.relative_to(repo.TOP)),
+        "sources": cache.tree_hash(top, {*sources, *own, *_headers(top)}),
+        "main": str(source.relative_to(top)),
         "flags": flags,
         "libraries": libraries,
         "compiler": _compiler(),
@@ -73,7 +90,7 @@ def compile_program(
         recipe["patch"] = cache.file_hash(patch)
 
     def make(to: Path) -> list[str]:
-        include = [f"-I{repo.TOP / name}" for name in FOLDERS]
+        include = [f"-I{top / name}" for name in FOLDERS]
         inputs = sources
         if patch:
             inputs = [patched(source, patch, to / "tree"), *sources[1:]]
@@ -84,6 +101,12 @@ def compile_program(
         return ["program"]
 
     return cache.entry("program", recipe, make) / "program"
+
+
+def c_library(root: Path) -> dict[str, Path]:
+    """The C library of a build root's suite, by path in a guest that has none."""
+    names = ("lib64/ld-linux-x86-64.so.2", "lib/x86_64-linux-gnu/libc.so.6")
+    return {name: (root / "usr" / name).resolve() for name in names}
 
 
 def init() -> Path:

@@ -26,7 +26,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self, TypeVar
 
-from . import accel, cache, initramfs, kernels, module, repo, systems
+from . import accel, initramfs, kernels, module, repo, systems
 from .booted import BootedStates
 from .console import complaints, last_words, text
 from .control import GuestError
@@ -39,7 +39,8 @@ T = TypeVar("T")
 
 # A whole distribution boots in seconds, many more of them if the machine is busy.
 SYSTEM_LIMIT = 900.0
-BOOT_TRIES = 3
+# Also of a clone, whose console does not begin with the load of the module.
+HAS_MODULE = re.compile(r"sysgenid|Tainted: [A-Z ]*O")
 LOST_BREAKPOINT = re.compile(r"\bint3: 0000 \[#1\]")
 
 
@@ -151,21 +152,9 @@ class Lab:
             return vm
 
         vm = start()
-        for left in reversed(range(BOOT_TRIES)):
-            try:
-                if credit:
-                    vm.credit()
-                error = vm.insmod(insmod) if insmod is not None and not self.builtin else 0
-                break
-            except GuestError as e:
-                # Also of QEMU, unless the kernel says that it was in the module.
-                if not left or not vm.is_gone or "[sysgenid]" in text(vm.console):
-                    raise
-                cache.note(f"{self.kernel.name}: {str(e).splitlines()[0]}: trying again")
-                print(*last_words(vm.console), sep="\n", file=sys.stderr)
-                vm.close()
-                self._vms.remove(vm)
-                vm = start()
+        if credit:
+            vm.credit()
+        error = vm.insmod(insmod) if insmod is not None and not self.builtin else 0
         if error:
             raise OSError(error, f"insmod: {os.strerror(error)}: {vm.dmesg().splitlines()[-1:]}")
         return vm
@@ -264,17 +253,6 @@ class Lab:
         return vm
 
     def _boot(self, machine: Machine, guid: Guid | None, kind: str, limit: float) -> VM:
-        """On a host with other things to do QEMU at times loses the timer of a guest that starts, for ever. The module is
-        not there yet, so that is not our business; where it is built in, nobody knows."""
-        for _ in range(0 if self.builtin else BOOT_TRIES - 1):
-            vm = self._make(machine, guid, None, kind)
-            try:
-                vm.boot(limit / BOOT_TRIES)
-                return vm
-            except (GuestError, Timeout) as e:
-                cache.note(f"{self.kernel.name}, {vm.name} did not boot ({str(e).splitlines()[0]}): trying again")
-                vm.close()
-                self._vms.remove(vm)
         vm = self._make(machine, guid, None, kind)
         vm.boot(limit)
         return vm
@@ -300,12 +278,19 @@ class Lab:
             found += [f"{vm.name}: {line}" for line in lines]
         return found
 
-    def lost_breakpoint(self) -> bool:
-        """Whether a guest died of a breakpoint that nobody had set any more.
+    def is_to_blame(self) -> bool:
+        """Whether the module may be the cause of what a kernel complained about: it was there, or is built in.
 
-        The kernel patches its code while other processors run it, and puts a breakpoint there meanwhile. With a thread
-        for each processor QEMU's translator at times keeps what it made of that breakpoint. No bug of a module looks so."""
-        return any(vm.machine.smp > 1 and LOST_BREAKPOINT.search(text(vm.console)) for vm in self._vms)
+        One complaint is QEMU's: a breakpoint that nobody has set. The kernel patches its code while other processors
+        run it, and puts a breakpoint there meanwhile. With a thread for each processor QEMU's translator at times keeps
+        what it made of that breakpoint."""
+
+        def blames(vm: VM) -> bool:
+            said = text(vm.console)
+            lost = vm.machine.smp > 1 and LOST_BREAKPOINT.search(said)
+            return bool(complaints(vm.console)) and HAS_MODULE.search(said) is not None and not lost
+
+        return self.builtin or any(map(blames, self._vms))
 
     def save_dmesg(self) -> None:
         """Keep the kernel logs of the VMs that still answer."""

@@ -23,6 +23,14 @@ class Timeout(Exception):
     """Something did not come in time."""
 
 
+class NotBooted(Timeout):
+    """A guest did not boot."""
+
+
+class Late(Timeout):
+    """The test as a whole took too long."""
+
+
 class ToolError(Exception):
     """A program that was called failed; the text holds the end of its output."""
 

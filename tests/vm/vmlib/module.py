@@ -19,31 +19,32 @@ BUILD_LIMIT = 300.0
 KO = "sysgenid.ko"
 
 
-def _copy(to: Path) -> None:
-    for path in repo.module_sources():
-        target = to / path.relative_to(repo.TOP)
+def _copy(to: Path, top: Path = repo.TOP) -> None:
+    for path in repo.module_sources(top):
+        target = to / path.relative_to(top)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, target)
 
 
-def _make(kernel: Kernel, tree: Path, variables: list[str], what: str) -> str:
+def kbuild(kernel: Kernel, tree: Path, variables: list[str], what: str, top: Path = repo.TOP) -> str:
+    """Build the modules of tree/module, whosever they are; returns what the build said."""
     against = built.tree(kernel) if kernel.fragments else None
     folder = "/build/linux" if against else f"/lib/modules/{version(kernel).release}/build"
     command = ["make", "-C", folder, "M=/build/module", "KCFLAGS=-Werror"]
     if not against or kernel.suite != "bullseye":
         # With few options 5.10's own headers have warnings.
         command.append("W=1")
-    command += [f"SYSGENID_VERSION={repo.version()}", *variables, "modules"]
+    command += [f"SYSGENID_VERSION={repo.version(top)}", *variables, "modules"]
     return run_in_root(kernel, tree, command, BUILD_LIMIT, what, against)
 
 
-def build_module(kernel: Kernel, patch: Path | None = None) -> Path:
-    """The path of sysgenid.ko for this kernel; patch is applied with -p1 at the repository's top."""
-    if not (repo.MODULE / "Kbuild").exists():
+def build_module(kernel: Kernel, patch: Path | None = None, top: Path = repo.TOP) -> Path:
+    """The path of sysgenid.ko for this kernel; patch is applied with -p1 at the repository's top. top: another tree."""
+    if not (top / "module" / "Kbuild").exists():
         raise ToolError("module/ has no Kbuild")
     recipe: cache.Recipe = {
-        "sources": cache.tree_hash(repo.MODULE, repo.module_sources()),
-        "version": repo.version(),
+        "sources": cache.tree_hash(top / "module", repo.module_sources(top)),
+        "version": repo.version(top),
         "release": version(kernel).release,
         "headers": version(kernel).headers_version,
         "patch": cache.file_hash(patch) if patch else None,
@@ -54,12 +55,12 @@ def build_module(kernel: Kernel, patch: Path | None = None) -> Path:
         what = f"build of the module for {kernel.name}" + (f" with {patch.name}" if patch else "")
         tree = to / "build"
         tree.mkdir()
-        _copy(tree)
+        _copy(tree, top)
         if patch:
             mutants.apply(patch, tree)
         # On such a kernel the module counts its lines; the notes say which counter is which line.
         counts = image(kernel).has("GCOV_KERNEL")
-        _make(kernel, tree, ["GCOV_PROFILE=y"] if counts else [], what)
+        kbuild(kernel, tree, ["GCOV_PROFILE=y"] if counts else [], what, top)
         for path in [tree / "module" / KO, *(tree / "module").glob("*.gcno")]:
             shutil.move(path, to / path.name)
         shutil.rmtree(tree)
@@ -71,5 +72,5 @@ def build_module(kernel: Kernel, patch: Path | None = None) -> Path:
 def sparse(kernel: Kernel, work: Path) -> list[str]:
     """What sparse says about the module's own files."""
     _copy(work)
-    output = _make(kernel, work, ["C=2"], f"sparse on the module for {kernel.name}")
+    output = kbuild(kernel, work, ["C=2"], f"sparse on the module for {kernel.name}")
     return [line for line in output.splitlines() if line.startswith("/build/module/")]

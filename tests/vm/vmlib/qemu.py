@@ -26,10 +26,10 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from .control import Control, GuestError, Reply
-from .limits import Timeout, patient, run_tool, wait_until
+from .limits import NotBooted, Timeout, patient, run_tool, wait_until
 from .qmp import Qmp, QmpError
 from .uefi import Uefi
 
@@ -45,7 +45,11 @@ BOOT_LIMIT = 90.0
 CLONE_LIMIT = 30.0
 SNAPSHOT_LIMIT = 60.0
 REQUEST_LIMIT = 30.0
+STATE_LIMIT = 30.0
 RUN_LIMIT = 60.0
+
+# While QEMU is in one of these states it refuses commands that start, stop or save the guest, or puts them off.
+MOVING = ("finish-migrate", "inmigrate", "restore-vm", "save-vm")
 
 # A child gets its parent's-death signal when the thread that started it ends, so one thread that lives as long as
 # the process starts them all.
@@ -64,6 +68,10 @@ def command_line(append: str) -> str:
 
 def new_guid() -> uuid.UUID:
     return uuid.UUID(bytes=secrets.token_bytes(16))
+
+
+# Stands for the VM's directory in Machine.extra.
+FOLDER = "{folder}"
 
 
 @dataclass(frozen=True)
@@ -178,7 +186,8 @@ class VM:
             # Nothing of it needs to survive the host.
             argv += ["-drive", f"if=none,id=disk,file={self.disk},format=qcow2,cache=unsafe"]
             argv += ["-device", "virtio-blk-pci,drive=disk"]
-        return argv + list(m.extra)
+        # Sockets of this VM alone have paths that begin with its directory.
+        return argv + [word.replace(FOLDER, str(self.folder)) for word in m.extra]
 
     def _new_disk(self, base: Path) -> Path:
         """A file of this VM's own for what it writes; the base, which others share, is only read."""
@@ -193,30 +202,34 @@ class VM:
         if frozen:
             self.disk = self._new_disk(frozen)
             change = {"device": "disk", "snapshot-file": str(self.disk), "format": "qcow2", "mode": "existing"}
-            self._guarded(self.qmp.execute, "blockdev-snapshot-sync", change)
+            self._change("blockdev-snapshot-sync", change)
         return frozen
+
+    def __repr__(self) -> str:
+        return self.name
 
     # Life.
 
     def boot(self, limit: float = BOOT_LIMIT) -> float:
         """Let a new VM boot to init; returns the seconds it took."""
         self._guarded(self.qmp.start)
-        self._guarded(self.qmp.execute, "cont")
-        self._guarded(self.control.greeting, limit)
+        self._change("cont")
+        try:
+            self._guarded(self.control.greeting, limit)
+        except Timeout as e:
+            # QEMU at times loses the timer of a guest that starts, for ever.
+            raise NotBooted(str(e)) from e
         return time.monotonic() - self.started
 
     def load(self, limit: float = CLONE_LIMIT) -> None:
         """Let a clone load its state; it stays paused."""
         self._guarded(self.qmp.start)
-
-        def loaded() -> bool:
-            return bool(self._guarded(self.qmp.execute, "query-status")["status"] != "inmigrate")
-
-        wait_until(loaded, limit, f"{self.name} to load its state", interval=0.002)
+        self._wait_state(lambda state: state not in MOVING, limit, "load its state")
 
     def resume(self, sync: bool = True, limit: float = CLONE_LIMIT) -> float:
         """Let it run; returns the monotonic time just before. A clone's control channel is synchronised unless
         sync is False: then the caller does it, with vm.control.sync, before the first request."""
+        self._wait_state(lambda state: state not in MOVING, STATE_LIMIT, "be ready to go on")
         moment = time.monotonic()
         self._guarded(self.qmp.execute, "cont")
         if self._cloned and sync:
@@ -225,7 +238,27 @@ class VM:
         return moment
 
     def pause(self) -> None:
-        self._guarded(self.qmp.execute, "stop")
+        self._change("stop")
+
+    def wait_state(self, state: str, limit: float = STATE_LIMIT) -> None:
+        """Wait until QEMU says that the machine is "running", "suspended", ..."""
+        self._wait_state(lambda now: now == state, limit, f"be {state}")
+
+    def wake(self) -> None:
+        """Wake the guest when it is asleep (suspended to RAM)."""
+        self.wait_state("suspended")
+        self._guarded(self.qmp.execute, "system_wakeup")
+
+    def _wait_state(self, fits: Callable[[str], bool], limit: float, what: str) -> None:
+        def look() -> bool:
+            return fits(self._guarded(self.qmp.execute, "query-status")["status"])
+
+        wait_until(look, limit, f"{self.name} to {what}", interval=0.002)
+
+    def _change(self, command: str, arguments: dict[str, Any] | None = None) -> None:
+        """A command that starts, stops or saves the guest: QEMU must be done with the one before."""
+        self._wait_state(lambda state: state not in MOVING, STATE_LIMIT, f"be ready for {command}")
+        self._guarded(self.qmp.execute, command, arguments)
 
     def snapshot(self, path: Path | None = None, live: bool = False, limit: float = SNAPSHOT_LIMIT) -> State:
         """Save the VM to a file; it is paused afterwards and can be resumed.
@@ -241,7 +274,7 @@ class VM:
         self._guarded(self.qmp.execute, "migrate-set-parameters", {"max-bandwidth": 10**10, "downtime-limit": 1000})
         with path.open("wb") as file:
             self._guarded(self.qmp.send_file, "state", file.fileno())
-        self._guarded(self.qmp.execute, "migrate", {"uri": "fd:state"})
+        self._change("migrate", {"uri": "fd:state"})
 
         def saved() -> bool:
             status = self._guarded(self.qmp.execute, "query-migrate").get("status")
@@ -250,6 +283,8 @@ class VM:
             return bool(status == "completed")
 
         wait_until(saved, limit, f"the snapshot of {self.name}", interval=0.002)
+        # The file is complete some time before QEMU is done. A debugger would not wait for that, nor QEMU for it.
+        self.wait_state("postmigrate")
         return State(path, self.machine, self.guid, address, disk)
 
     def close(self) -> None:
@@ -258,6 +293,7 @@ class VM:
         self._process.wait()
         if self._memory:
             self._memory.close()
+            self._memory = None
         self.qmp.close()
         self.control.close()
         (self.folder / "ram").unlink(missing_ok=True)

@@ -16,6 +16,10 @@ class QmpError(Exception):
     """QEMU refused a command, or is gone."""
 
 
+class QemuGone(QmpError):
+    """QEMU has ended."""
+
+
 class Qmp:
     """A QMP session over a connected socket; one command at a time."""
 
@@ -46,7 +50,7 @@ class Qmp:
             self._sock.settimeout(deadline.left())
             socket.send_fds(self._sock, [request], descriptors)
         except OSError as e:
-            raise QmpError(f"{command}: QEMU is gone ({e})") from e
+            raise QemuGone(f"{command}: QEMU is gone ({e})") from e
         while True:
             message = self._message(deadline)
             if "return" in message:
@@ -74,9 +78,9 @@ class Qmp:
             try:
                 data = deadline.receive(self._sock)
             except OSError as e:
-                raise QmpError(f"{deadline.what}: QEMU is gone ({e})") from e
+                raise QemuGone(f"{deadline.what}: QEMU is gone ({e})") from e
             if not data:
-                raise QmpError(f"{deadline.what}: QEMU is gone")
+                raise QemuGone(f"{deadline.what}: QEMU is gone")
             self._rest += data
         line, _, self._rest = self._rest.partition(b"\n")
         message: dict[str, Any] = json.loads(line)

@@ -18,12 +18,13 @@ LOGS = TOP / "build" / "vm-logs"
 _NOT_SOURCES = (".o", ".ko", ".cmd", ".mod", ".mod.c", ".symvers", ".order", ".d")
 
 
-def module_sources() -> list[Path]:
+def module_sources(top: Path = TOP) -> list[Path]:
     """The module's source files."""
-    files = [p for p in MODULE.rglob("*") if p.is_file() and not p.name.endswith(_NOT_SOURCES)]
-    return [p for p in files if not any(part.startswith(".") for part in p.relative_to(MODULE).parts)]
+    folder = top / "module"
+    files = [p for p in folder.rglob("*") if p.is_file() and not p.name.endswith(_NOT_SOURCES)]
+    return [p for p in files if not any(part.startswith(".") for part in p.relative_to(folder).parts)]
 
 
-def version() -> str:
+def version(top: Path = TOP) -> str:
     """The version, typed in one place only."""
-    return (TOP / "VERSION").read_text("ascii").strip()
+    return (top / "VERSION").read_text("ascii").strip()

@@ -22,13 +22,14 @@ BUILT = ("sysgenid", "sysgenid-dkms")
 # The others as source packages: what they need is Fedora's.
 ALL = (*BUILT, "sysgenid-kmod")
 PARTS = (
-    "LICENSES", "NEWS", "README.md", "VERSION", "data", "dkms.conf", "docs", "examples", "include", "lib",
-    "man", "meson.build", "meson_options.txt", "module", "overseer", "providers", "tests/install", "tests/unit", "tools",
+    "HOMEPAGE", "LICENSES", "NEWS", "README.md", "VERSION", "containers", "data", "dkms.conf", "docs", "examples", "include",
+    "lib", "man", "meson.build", "meson_options.txt", "module", "overseer", "providers", "tests/bindings", "tests/install",
+    "tests/unit", "tools",
 )  # fmt: skip
 BUILD_LIMIT = 600.0
-# The kernel that the dkms package is tried with.
+# The kernel that the RPM is tried with.
 KERNEL = "bookworm-cloud"
-DKMS_TOOLS = ("dkms", "kmod", "make", "openssl", "passwd", "procps", "rpm")
+DKMS_TOOLS = ("dkms", "kmod", "make", "openssl", "passwd", "procps", "rpm", "systemd-standalone-sysusers")
 
 
 def build(
@@ -87,9 +88,9 @@ def rpms(
     return sorted(cache.entry("rpms", recipe, make).glob("*.rpm"))
 
 
-def dkms_root() -> Path:
-    """A root with dkms, rpm, and the headers of a kernel; from the cache or newly made."""
-    kernel = get_kernel(KERNEL)
+def dkms_root(name: str = KERNEL) -> Path:
+    """A root with dkms, dpkg, rpm, and the headers of a kernel; from the cache or newly made."""
+    kernel = get_kernel(name)
 
     def look() -> Path:
         today = version(kernel)
@@ -102,7 +103,7 @@ def dkms_root() -> Path:
         }
 
         def make(to: Path) -> list[str]:
-            cache.note("making the root that the dkms package is tried in (about a minute)")
+            cache.note(f"making the root of {kernel.suite} that the dkms packages are tried in (about a minute)")
             bootstrap(Apt(kernel.suite), "essential", [*DKMS_TOOLS, headers], to / "root")
             (to / "root" / "build").mkdir()
             return ["root/usr/sbin/dkms", "root/usr/bin/rpm", f"root/usr/src/{headers}/Module.symvers"]

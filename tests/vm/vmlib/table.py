@@ -19,11 +19,10 @@ from .module import build_module
 
 DOCUMENT = repo.TOP / "docs" / "kernels.md"
 HEADING = (
-    "kernel", "Debian suite", "version found", "compiler", "vmgenid driver", "vmfork notifier", "sources, live",
+    "kernel", "Debian suite", "version found", "compiler", "vmgenid driver", "sources, live",
     "text + data + bss", "tests passed",
 )  # fmt: skip
 TABLE = re.compile(rf"^\| {HEADING[0]} \|.*\n\|---.*\n(\|.*\n)*", re.MULTILINE)
-NOTIFIER = "register_random_vmfork_notifier"
 
 
 @dataclass(frozen=True)
@@ -56,14 +55,12 @@ def facts(kernel: Kernel) -> list[str]:
     today, ko = version(kernel), build_module(kernel)
     config = image(kernel).config.read_text("utf-8")
     driver = re.search(r"^CONFIG_VMGENID=([ym])$", config, re.MULTILINE)
-    notifier = NOTIFIER in run_tool(["nm", "--undefined-only", ko], 30, "nm")
     with Lab(kernel.name) as lab:
         sources = lab.boot(insmod="").read("/sys/class/misc/sysgenid/sources").split()
     return [
         f"{today.release}, {today.headers_version}",
         _compiler(config),
         {"y": "built in", "m": "module", None: "none"}[driver and driver[1]],
-        "real" if notifier else "none",
         " ".join(sources),
         str(module_size(ko)),
     ]
