@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Rust and Python, by way of the exported twins, on a real module and in clones."""
+"""The bindings of Python, Rust and Go, on a real module and in clones."""
 
 import re
 from collections.abc import Iterable
@@ -8,12 +8,14 @@ from pathlib import Path
 from vmlib import Context, vmtest
 from vmlib.extras import with_files
 from vmlib.limits import run_tool
-from vmlib.repo import EXAMPLES, TOP
+from vmlib.repo import TOP
 
 INCLUDES = [f"-I{TOP / name}" for name in ("include", "module/uapi")]
 SOURCES = sorted((TOP / "lib").glob("*.c"))
 MAP = TOP / "lib" / "libsysgenid.map"
 BINDINGS = TOP / "tests" / "bindings"
+PYTHON_BINDING = TOP / "bindings" / "python"
+RUST_BINDING = TOP / "bindings" / "rust"
 PYTHON = Path("/usr/bin/python3")
 
 
@@ -33,12 +35,29 @@ def shared_library(folder: Path) -> Path:
     return library
 
 
+def rustc(*options: str | Path) -> None:
+    run_tool(["rustc", "--edition", "2021", "-O", "-D", "warnings", *options], 120, f"compiling {options[-1]}")
+
+
 def rust(source: Path, library: Path, folder: Path) -> Path:
-    """The static program; nothing but rustc makes it."""
-    program = folder / source.stem
-    options = ["--edition", "2021", "-O", "-D", "warnings", "-C", "target-feature=+crt-static", "-C", "strip=symbols"]
+    """The static program, with both crates; nothing but rustc makes it."""
+    crates = RUST_BINDING / "sysgenid-sys", RUST_BINDING / "sysgenid"
+    out = ["-L", folder, "--out-dir", folder]
+    for crate in crates:
+        name = crate.name.replace("-", "_")
+        rustc(*out, "--crate-type", "rlib", "--crate-name", name, crate / "src" / "lib.rs")
+        out += ["--extern", name]
     link = ["-L", f"native={library.parent}", "-l", "static=sysgenid"]
-    run_tool(["rustc", *options, *link, "-o", program, source], 120, f"compiling {source.name}")
+    rustc(*out, "-C", "target-feature=+crt-static", "-C", "strip=symbols", *link, source)
+    return folder / source.stem
+
+
+def go(example: str, folder: Path) -> Path:
+    """The static program."""
+    program = folder / f"{example}-go"
+    environment = ["CGO_ENABLED=0", "GO111MODULE=on", "GOPROXY=off"]
+    module = TOP / "bindings" / "go"
+    run_tool(["env", "-C", module, *environment, "go", "build", "-o", program, f"./examples/{example}"], 300, "go build")
     return program
 
 
@@ -47,26 +66,29 @@ def libraries(files: Iterable[Path]) -> set[Path]:
     return {Path(name) for file in files for name in re.findall(r"(/\S+) \(0x", run_tool(["ldd", file], 30, "ldd"))}
 
 
-def python(script: Path) -> dict[str, Path]:
-    """Python and what the script imports, by their paths in the guest."""
-    imports = "\n".join(re.findall("^import .*", script.read_text("utf-8"), re.MULTILINE))
+def python() -> dict[str, Path]:
+    """Python and what the binding imports, by their paths in the guest."""
+    imports = f"import sys; sys.path.append({str(PYTHON_BINDING)!r}); import sysgenid"
     show = "print(*{m.__file__ for m in [*sys.modules.values()] if getattr(m, '__file__', None)})"
-    modules = run_tool([PYTHON, "-I", "-S", "-c", f"{imports}\n{show}"], 60, "python3").split()
+    modules = run_tool([PYTHON, "-I", "-S", "-B", "-c", f"{imports}\n{show}"], 60, "python3").split()
     needed = {PYTHON.resolve(), *map(Path, modules)}
     needed |= libraries(path for path in needed if path.suffix != ".py")
-    return {str(path)[1:]: path for path in needed}
+    ours = {f"bin/{path.relative_to(PYTHON_BINDING)}": path for path in needed if path.is_relative_to(PYTHON_BINDING)}
+    return {str(path)[1:]: path for path in needed if not path.is_relative_to(PYTHON_BINDING)} | ours
 
 
-@vmtest(quick=True, timeout=120)
+@vmtest(quick=True, timeout=240)
 def bindings_watch_a_clone(t: Context) -> None:
-    program = rust(EXAMPLES / "rust" / "watch.rs", static_library(t.folder), t.folder)
-    script = EXAMPLES / "python" / "watch.py"
+    program = rust(RUST_BINDING / "sysgenid" / "examples" / "watch.rs", static_library(t.folder), t.folder)
+    script = PYTHON_BINDING / "examples" / "watch.py"
     files = {"bin/watch-rs": program, "bin/watch.py": script, "lib/libsysgenid.so.0": shared_library(t.folder)}
+    files["bin/watch-go"] = go("watch", t.folder)
     programs = {
+        "go": ["watch-go"],
         "rust": ["watch-rs"],
-        "python": [f"/{PYTHON.resolve().relative_to('/')}", "-I", "-S", "/bin/watch.py"],
+        "python": [f"/{PYTHON.resolve().relative_to('/')}", "-B", "-S", "/bin/watch.py"],
     }
-    vm = t.boot(insmod="", extra=with_files(t.initrd(), files | python(script)))
+    vm = t.boot(insmod="", extra=with_files(t.initrd(), files | python()))
     for name, command in programs.items():
         vm.spawn(name, *command)
         vm.wait_output(name, r"\Ageneration 0, current\n\Z", limit=60)
@@ -90,6 +112,6 @@ def rust_declares_what_the_header_does(t: Context) -> None:
     theirs = run_tool([c], 30, "layout.c").splitlines()
     ours = run_tool([rust(BINDINGS / "layout.rs", static_library(t.folder), t.folder)], 30, "layout.rs").splitlines()
     assert ours == theirs, f"Rust: {[*{*ours} - {*theirs}]}, C: {[*{*theirs} - {*ours}]}"
-    declared = re.findall(r"pub fn (\w+)\(", (EXAMPLES / "rust" / "sysgenid_sys.rs").read_text("utf-8"))
+    declared = re.findall(r"pub fn (\w+)\(", (RUST_BINDING / "sysgenid-sys" / "src" / "lib.rs").read_text("utf-8"))
     exported = re.findall(r"^\t(sysgenid_\w+);$", MAP.read_text("ascii"), re.MULTILINE)
     assert sorted(declared) == sorted(exported), {*declared} ^ {*exported}

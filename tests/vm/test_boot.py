@@ -4,7 +4,6 @@
 import errno
 import signal
 import uuid
-from unittest import mock
 
 from vmlib import VM, Context, GuestError, Timeout, new_guid, vmtest
 
@@ -161,30 +160,6 @@ def panic_is_seen(t: Context) -> None:
     vm = t.boot()
     vm.control.send("write", "/proc/sysrq-trigger", "c")
     vm.ended(30)
-
-
-@vmtest("bookworm-cloud")
-def a_lost_breakpoint_is_not_the_last_word(t: Context) -> None:
-    vm = t.boot(smp=2)
-    if t.folder.name == "try0":
-        with vm.console.open("a", encoding="utf-8") as console:
-            console.write("[    9.000000] int3: 0000 [#1] PREEMPT SMP NOPTI\n")
-
-
-@vmtest("bookworm-cloud")
-def a_guest_that_dies_at_its_start_is_not_either(t: Context) -> None:
-    credit, died = VM.credit, []
-
-    def die(vm: VM) -> None:
-        if not died:
-            died.append(vm)
-            vm.ask("write", "/proc/sysrq-trigger", "c")
-        credit(vm)
-
-    with mock.patch.object(VM, "credit", die):
-        vm = t.boot(insmod="")
-    assert died and vm is not died[0]
-    vm.ping()
 
 
 @vmtest()

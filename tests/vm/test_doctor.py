@@ -80,11 +80,14 @@ def no_module(t: Context) -> None:
 def no_hardware_id(t: Context) -> None:
     vm = t.boot(guid=None)
     code, found = doctor(vm)
-    assert code == 1 and "software=1" in about(found, "hypervisor")["mend"], found
+    hypervisor = about(found, "hypervisor")
+    assert code == 1 and "software=1" in hypervisor["mend"] and "before it is snapshotted" in hypervisor["mend"], found
+    assert "a clone has the devices that its source had" in hypervisor["text"], found
     assert vm.insmod() == errno.ENODEV
     assert vm.insmod("software=1") == 0
     found = well(vm)
-    assert about(found, "hypervisor")["level"] == "note", found
+    hypervisor = about(found, "hypervisor")
+    assert hypervisor["level"] == "note" and "before it is snapshotted" in hypervisor["mend"], found
     sources = about(found, "sources")
     assert sources["level"] == "note" and "agent triggers it" in sources["text"], found
     assert "there is no page with a hardware id" in about(found, "check")["text"], found

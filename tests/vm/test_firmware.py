@@ -14,6 +14,7 @@ from test_smoke import generation
 PAGE = 0x8000000
 ID = PAGE + 0x28
 PRESENT = 15
+INTERVAL = "/sys/module/sysgenid/parameters/compare_interval_ms"
 STATUS = "/sys/bus/acpi/devices/SYSG0003:00/status"
 KINDS = (
     "two integers",
@@ -122,6 +123,25 @@ def addresses_of_no_sense_are_refused(t: Context) -> None:
     assert vm.insmod() == 0, "an honest answer is believed afterwards"
 
 
+@vmtest(quick=True)
+def id_of_qemu_is_not_compared_by_a_timer(t: Context) -> None:
+    vm = t.boot(insmod="")
+    assert vm.read(INTERVAL) == "0"
+
+
+@vmtest("bookworm-cloud")
+def id_of_an_unknown_hypervisor_is_compared_now_and_then(t: Context) -> None:
+    """Its device is not one of those whose hypervisors notify."""
+    vm = machine(t)
+    say(vm)
+    assert vm.insmod() == 0
+    assert vm.read(INTERVAL) == "2000"
+    vm.spawn("clients", "clients", "reader")
+    vm.wait_output("clients", "^ready", limit=20)
+    vm.memory[ID] = 255
+    vm.wait_output("clients", "^reader 1$", limit=20)
+
+
 @vmtest(KERNELS)
 def of_two_devices_the_first_counts(t: Context) -> None:
     vm = machine(t)
@@ -177,11 +197,6 @@ def storms(t: Context, count: int) -> None:
     assert said and len(said) <= LINES * (took // 5e9 + 2), f"{len(said)} lines in the log"
 
 
-@vmtest("bookworm-cloud", cpus=2, timeout=120)
+@vmtest("bookworm-cloud", full_kernels=KERNELS, cpus=2, timeout=120, full_timeout=600)
 def storm_of_notifications(t: Context) -> None:
-    storms(t, 10_000)
-
-
-@vmtest(KERNELS, cpus=2, timeout=600, full_only=True)
-def storm_of_notifications_for_long(t: Context) -> None:
-    storms(t, 500_000)
+    storms(t, t.count(10_000, full=500_000))

@@ -8,6 +8,8 @@ from vmlib import VM, Context, repo, systems, vmtest, wait_until
 from vmlib.debs import debs
 from vmlib.qga import PORT, GuestAgent, GuestAgentError
 
+from test_overseer import publishes
+
 KERNEL = "bookworm-cloud"
 PACKAGES = ("nftables", "nginx-light", "openssh-server", "qemu-guest-agent")
 OURS = ("sysgenid-common", "sysgenid-dkms", "sysgenid-overseer", "sysgenid-tools", "libsysgenid0")
@@ -93,7 +95,7 @@ def frozen_by_the_hypervisor(t: Context) -> None:
     """guest-fsfreeze-freeze quiesces, and fails where that fails; clones wake frozen, and adjust when they are thawed."""
     vm = guest(t)
     # One that writes to the disk is enough here.
-    shown(vm, "sh", "-c", "cd /etc/sysgenid/adjust.d && rm 10* 20* 40* 50* 60*")
+    shown(vm, "sh", "-c", "cd /etc/sysgenid/adjust.d && rm 10* 20* 40* 50* 60* 70*")
     agent = GuestAgent(vm)
     refusal = "/etc/sysgenid/quiesce.d/10-no"
     vm.write(refusal, "#!/bin/sh\necho 'not now' >&2\nexit 1\n")
@@ -127,19 +129,39 @@ def frozen_by_the_hypervisor(t: Context) -> None:
 
 @vmtest(KERNEL, timeout=2400)
 def package_keeps_the_gate(t: Context) -> None:
-    """An upgrade leaves a closed gate closed; a removal opens it, and says so."""
+    """An upgrade leaves a closed gate closed, quiesced or (--full) held, and the machine can go on; a removal opens it,
+    and says so."""
     vm = guest(t)
     (package,) = debs(t.kernel.suite).glob("sysgenid-overseer_*.deb")
     vm.write("/opt/overseer.deb", package.read_bytes())
     closed = ("nft", "list", "table", "netdev", "sysgenid")
-    ctl(vm, "quiesce")
-    shown(vm, *closed)
     pid = ("systemctl", "show", "--value", "-p", "MainPID", "sysgenid-overseer")
-    first = shown(vm, *pid)
-    shown(vm, "dpkg", "--install", "/opt/overseer.deb")
-    assert shown(vm, *pid) not in (first, "0"), "not restarted"
-    assert state(vm) == ("quiesced", 0)
-    shown(vm, *closed)
+
+    def upgraded(to: tuple[str, int]) -> None:
+        first = shown(vm, *pid)
+        done = vm.run("dpkg", "--install", "/opt/overseer.deb", limit=ADJUST_LIMIT)
+        assert done.ok, done
+        assert shown(vm, *pid) not in (first, "0"), "not restarted"
+        assert state(vm) == to
+        shown(vm, *closed)
+        assert not vm.run("systemctl", "is-active", "sysgenid-ready.target").ok
+
+    def upgraded_while_held() -> None:
+        # One that fails is enough here.
+        shown(vm, "sh", "-c", "cd /etc/sysgenid && mv adjust.d /run && mkdir adjust.d && ln -s /bin/false adjust.d/10-fails")
+        ctl(vm, "trigger")
+        wait_until(lambda: state(vm) == ("held", 1), ADJUST_LIMIT, "the machine to be held")
+        upgraded(("held", 1))
+        shown(vm, "rm", "/etc/sysgenid/adjust.d/10-fails")
+        ctl(vm, "resume")
+        assert state(vm) == ("ready", 1) and not vm.run(*closed).ok
+        shown(vm, "sh", "-c", "mv /run/adjust.d/* /etc/sysgenid/adjust.d")
+        ctl(vm, "quiesce")
+
+    ctl(vm, "quiesce")
+    upgraded(("quiesced", 0))
+    if t.count(0, full=1):
+        upgraded_while_held()
     # For good: who is killed would come back.
     vm.run("mkdir", "-p", "/run/systemd/system/sysgenid-overseer.service.d")
     vm.write("/run/systemd/system/sysgenid-overseer.service.d/once.conf", "[Service]\nRestart=no\n")
@@ -155,42 +177,19 @@ def package_keeps_the_gate(t: Context) -> None:
     assert not left, left
 
 
-def doubts(vm: VM) -> list[str]:
-    """What the overseer said of generations that came without bytes of their own."""
-    log = shown(vm, "sh", "-c", "journalctl --sync; journalctl -b -o cat -u sysgenid-overseer")
-    return [line for line in log.splitlines() if "no bytes that differ in each clone" in line]
-
-
-@vmtest(KERNEL, timeout=2400)
-def overseer_publishes(t: Context) -> None:
-    """Without the module: the agent's trigger goes to the overseer, which reseeds, publishes and adjusts."""
+@vmtest(KERNEL, full_only=True, timeout=2400)
+def overseer_publishes_with_the_rights_of_its_drop_in(t: Context) -> None:
+    """As overseer.overseer_publishes, in its unit. The generator takes CAP_SYS_ADMIN from it, and publisher.conf gives it again."""
     vm = guest(t)
     drop_in = "/etc/systemd/system/sysgenid-overseer.service.d/publisher.conf"
     shown(vm, "sh", "-c", "systemctl stop sysgenid-overseer && modprobe -r sysgenid && rm /etc/sysgenid/adjust.d/*")
-    shown(vm, "sh", "-c", "echo 'publisher = trigger' >>/etc/sysgenid/overseer.conf")
+    shown(vm, "sh", "-c", "printf 'publisher = trigger\\nsessions = keep\\n' >>/etc/sysgenid/overseer.conf")
     shown(vm, "install", "-D", "-m", "644", "/usr/share/sysgenid/publisher.conf", drop_in)
     shown(vm, "systemctl", "daemon-reload")
     shown(vm, "systemctl", "start", "sysgenid-overseer")
-    assert state(vm) == ("ready", 0)
-    assert "no program is waited for" in shown(vm, "journalctl", "-b", "-o", "cat", "-u", "sysgenid-overseer")
-    ctl(vm, "quiesce")
-    # An upgrade: still quiesced, though its page is a new one.
-    shown(vm, "systemctl", "restart", "sysgenid-overseer")
-    assert state(vm) == ("quiesced", 1)
-    vm.spawn("rng", "soft", uid=1000, gid=1000)
-    vm.wait_output("rng", "^ready$", limit=60)
-    snapshot, drawn = vm.snapshot(), []
-    for name in ("A", "B"):
-        with t.cloned(snapshot) as clone:
-            clone.write("/run/seed", f"of clone {name}")
-            assert shown(clone, "sysgenidctl", "trigger", "--entropy", "/run/seed") == "2"
-            drawn.append(clone.wait_output("rng", "^mapped 2 ([0-9a-f]{64})$", limit=60)[1])
-            # A busy machine's generators may differ without it.
-            assert not doubts(clone), "the agent's bytes were not mixed in"
-            ctl(clone, "resume")
-            assert state(clone) == ("ready", 2)
-            refused = clone.run("sysgenidctl", "trigger", "--expected", "2")
-            assert refused.code == 2 and "--expected" in refused.out, refused
-            assert shown(clone, "sysgenidctl", "trigger") == "3"
-            assert len(doubts(clone)) == 1, "a trigger that brings nothing says so"
-    assert drawn[0] != drawn[1], drawn
+    publishes(
+        t,
+        vm,
+        lambda: shown(vm, "systemctl", "restart", "sysgenid-overseer"),
+        lambda one: shown(one, "sh", "-c", "journalctl --sync; journalctl -b -o cat -u sysgenid-overseer"),
+    )

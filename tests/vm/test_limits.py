@@ -66,7 +66,8 @@ def memory_is_charged_to_the_cgroup(t: Context) -> None:
     vm.write("/sys/fs/cgroup/cgroup.subtree_control", "+memory")
     each = (used("ours", NODE) - used("null", "/dev/null")) / count
     t.log(f"{each:.0f} bytes for each open file beyond those of /dev/null")
-    assert 100 < each < 1000, each
+    # The struct alone has 40; without an account only its place in the table would be seen, of 9 bytes.
+    assert 35 < each < 1000, each
 
 
 @vmtest("bookworm-cloud")

@@ -14,7 +14,7 @@ def conformance(t: Context, program: str, smp: int) -> None:
     bad = [line for line in result.out.splitlines() if not re.match(r"ok|skip|\d+ passed", line)]
     assert result.ok, "\n".join(bad) or result
     passed = re.search(r"^(\d+) passed, 0 failed", result.out, re.M)
-    assert passed and int(passed[1]) >= 74, result.out
+    assert passed and int(passed[1]) >= 81, result.out
 
 
 @vmtest(quick=True, core=True, timeout=600)

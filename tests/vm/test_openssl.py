@@ -23,7 +23,7 @@ WWW_DATA = 33
 S_SERVER_WWW = "s_server-www"
 PORTS = {"nginx": 4430, "python": 4440, "s_server": 4450, S_SERVER_WWW: 4451}
 NGINX_WORKERS, PYTHON_THREADS = 2, 4
-DRAWS = ("plain", "thread", "forked", "closed", "jailed", "blind")
+DRAWS = ("plain", "thread", "forked", "closed", "jailed", "blind", "hidden", "unseen")
 SERVERS = NGINX_WORKERS + PYTHON_THREADS + 2
 # A truthful look at the generation: ioctl(2) with the command SYSGENID_GET.
 GET = r"^\d+ +ioctl\(\d+, .*0xe4, 0x10\b"
@@ -184,15 +184,9 @@ def clones_repeat_without_the_provider(t: Context) -> None:
     repeats(t)
 
 
-@vmtest("bookworm-cloud", timeout=1200)
-@vmtest("trixie-cloud", full_only=True, timeout=2400)
+@vmtest("bookworm-cloud", full_kernels=OFTEN, timeout=1200, full_timeout=3600)
 def clones_differ_with_the_provider(t: Context) -> None:
-    differ(t, 5)
-
-
-@vmtest("bookworm-cloud", full_only=True, timeout=3600)
-def fifty_pairs_differ(t: Context) -> None:
-    differ(t, 50)
+    differ(t, t.count(5, full=50))
 
 
 @vmtest(OFTEN, timeout=2400)

@@ -102,14 +102,9 @@ def pairs(t: Context, count: int) -> None:
         t.log(f"{count} pairs, {len(orders)} orders, {len(void)} of them void")
 
 
-@vmtest(KERNEL, cpus=2, timeout=2400)
+@vmtest(KERNEL, cpus=2, timeout=2400, full_timeout=3600)
 def orders_of_clones_are_neither_lost_nor_double(t: Context) -> None:
-    pairs(t, 5)
-
-
-@vmtest(KERNEL, cpus=2, timeout=3600, full_only=True)
-def orders_of_fifty_pairs_of_clones(t: Context) -> None:
-    pairs(t, 50)
+    pairs(t, t.count(3, full=50))
 
 
 @vmtest(KERNEL, cpus=2, timeout=2400)

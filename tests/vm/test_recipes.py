@@ -18,6 +18,7 @@ RECIPES = {
     "event-loop": ID,
     "fork-worker": ID,
     "id-allocator": r"id (\w{16})-\d+",
+    "no-device": ID,
     "prng": r"key (\w{32})",
     "sandbox": ID,
     "session": r"sent (\w{16}) \d+ (\w{16})",
@@ -118,14 +119,9 @@ def recipes_work(t: Context, clones: int) -> None:
     assert twice([same(), same()]) == {*free, *stopped}, "a restore to the same identity disturbs nobody"
 
 
-@vmtest(quick=True, cpus=2, timeout=180)
+@vmtest(quick=True, cpus=2, timeout=180, full_timeout=300)
 def recipes_work_in_clones(t: Context) -> None:
-    recipes_work(t, 4)
-
-
-@vmtest("bookworm-cloud", cpus=2, timeout=300)
-def recipes_work_in_fifty_clones(t: Context) -> None:
-    recipes_work(t, 50)
+    recipes_work(t, t.count(8, quick=2, full=50))
 
 
 @vmtest("bookworm-cloud", quick=True, timeout=180)
@@ -141,3 +137,16 @@ def recipes_fail_without_the_second_check(t: Context) -> None:
             found.append(ask(clone, [ONE_TOKEN]) | {program: answer(clone, program) for program in stopped})
     expected = {*stopped, ONE_TOKEN}
     assert twice(found) == expected, f"not noticed: {sorted(expected - twice(found))}"
+
+
+@vmtest("bookworm-cloud", quick=True)
+def no_device_example_takes_ids_of_the_kernel(t: Context) -> None:
+    vm = t.boot(extra=with_files(t.initrd(), {"bin/no-device": compile_program(EXAMPLES / "no-device.c")}))
+    vm.spawn("no-device", "no-device")
+    vm.wait_output("no-device", "^ready$", limit=40)
+    ids = set()
+    for number in range(1, 4):
+        vm.kill("no-device", signal.SIGUSR1)
+        ids.add(answer(vm, "no-device", number))
+    assert len(ids) == 3
+    assert "each id is the kernel's" in vm.out("no-device").out

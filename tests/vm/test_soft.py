@@ -78,7 +78,7 @@ def page_file_is_the_counter_page(t: Context) -> None:
     vm.write("/tmp/trigger", "a\nb\nc\n")
     vm.wait_output("publish", "^3$", limit=20)
     generation, magic, size, seq, features, time, source = struct.unpack_from("=I4sIIQQI", vm.read_bytes(PAGE))
-    assert (generation, magic, size, seq, features, source) == (3, b"SGID", 64, 6, 0, 3)
+    assert (generation, magic, size, seq, features, source) == (3, b"SGID", 80, 6, 0, 3)
     assert 0 < time <= vm.ping()
     assert not any(vm.read_bytes(PAGE)[36:])
     for command in (["chmod", "0664", PAGE], ["chown", "1000", PAGE], ["chmod", "0777", "/run/sysgenid"]):

@@ -9,6 +9,7 @@ import time
 
 from vmlib import VM, Context, Timeout, vmtest, wait_until
 
+from test_clones import instance_error
 from test_smoke import generation
 
 SYSFS = "/sys/class/misc/sysgenid/"
@@ -24,15 +25,13 @@ def refused(vm: VM) -> int:
 
 @vmtest(quick=True, core=True)
 def live_sources_are_named(t: Context) -> None:
-    """The vmfork notifier only where it is real: without CONFIG_VMGENID it is a stub that reports success."""
     vm = t.boot(insmod="")
-    real = t.image.has("VMGENID")
-    assert sysfs(vm, "sources") == ("vmgenid vmfork" if real else "vmgenid")
-    assert ("vmgenid vmfork" if real else "sources: vmgenid\n") in vm.dmesg() + "\n"
+    assert sysfs(vm, "sources") == "vmgenid"
+    assert "sources: vmgenid\n" in vm.dmesg() + "\n"
     assert sysfs(vm, "source") == "none"
     with t.cloned(vm.snapshot()) as clone:
         assert sysfs(clone, "source") == "vmgenid"
-        assert "sysgenid: generation 1 (vmgenid)" in clone.dmesg()
+        wait_until(lambda: "sysgenid: generation 1 (vmgenid)" in clone.dmesg(), 30, "the line of generation 1")
         clone.run("sysgenidctl", "trigger")
         assert sysfs(clone, "source") == "software"
 
@@ -47,7 +46,8 @@ def without_urandom_a_generation_is_published_all_the_same(t: Context) -> None:
     with t.cloned(state) as clone:
         assert generation(clone) == 1
         assert int(sysfs(clone, "reseed_error")) == errno.ENOENT
-        assert "could not be reseeded" in clone.dmesg()
+        assert instance_error(clone) == errno.ENODATA, "an instance id, and nothing says that siblings differ"
+        wait_until(lambda: "could not be reseeded" in clone.dmesg(), 30, "the warning")
         # Root who uses the device with the RNG in its /dev mends it.
         clone.run("mv", "/dev/elsewhere", "/dev/urandom")
         assert clone.run("sysgenidctl", "get", uid=1000, gid=1000).ok
@@ -70,10 +70,11 @@ def rng_that_is_not_ready_is_no_failure(t: Context) -> None:
     with t.cloned(vm.snapshot()) as clone:
         assert generation(clone) == 1
         assert int(sysfs(clone, "reseed_error")) == 0
+        wait_until(lambda: "generation 1 (vmgenid)" in clone.dmesg(), 30, "the line of generation 1")
         assert "could not be reseeded" not in clone.dmesg()
 
 
-def draws_after_load(t: Context, patch: str | None) -> list[bytes]:
+def draws_after_load(t: Context, patch: str | None, parameters: str = "") -> list[bytes]:
     """What clones draw first that load the module only when they have been cloned."""
     vm = t.boot(patch=patch)
     # A young kernel reseeds itself each second: be in the middle of one.
@@ -82,7 +83,7 @@ def draws_after_load(t: Context, patch: str | None) -> list[bytes]:
     found = []
     for _ in range(6):
         with t.cloned(state) as clone:
-            assert clone.insmod() == 0
+            assert clone.insmod(parameters) == 0
             found.append(clone.random())
     return found
 
@@ -95,8 +96,8 @@ def loaded_after_the_snapshot_it_reseeds_too(t: Context) -> None:
 
 @vmtest("bookworm-cloud")
 def loaded_after_the_snapshot_needs_the_reseed(t: Context) -> None:
-    """The control: a module that mixes the id when it is loaded, and does not reseed."""
-    found = draws_after_load(t, "no-reseed-at-load.patch")
+    """The control: a module that mixes the id when it is loaded, and does not reseed. The guard would do so later."""
+    found = draws_after_load(t, "no-reseed-at-load.patch", "guard=0")
     assert len(set(found)) < len(found), f"the mutant was not caught: {found}"
 
 
@@ -126,13 +127,6 @@ def an_id_that_never_rests_holds_nobody(t: Context) -> None:
     assert generation(vm) == settled
 
 
-def wait_until_suspended(vm: VM) -> None:
-    def suspended() -> bool:
-        return bool(vm.qmp.execute("query-status")["status"] == "suspended")
-
-    wait_until(suspended, 30, "the machine to be suspended")
-
-
 def wait_until_awake(vm: VM) -> None:
     def awake() -> bool:
         """What is said while the serial port is reset is lost."""
@@ -148,16 +142,16 @@ def wait_until_awake(vm: VM) -> None:
 @vmtest(timeout=120)
 def resume_from_suspend_compares(t: Context) -> None:
     """A clone of a suspended machine: nothing notifies it when it wakes, and nobody asks."""
-    vm = t.boot(insmod="compare_interval_ms=0", ram_file=True)
+    vm = t.boot(insmod="guard=0 compare_interval_ms=0", ram_file=True)
     if not vm.exists("/sys/power/state") or "mem" not in vm.read("/sys/power/state"):
         t.skip("this kernel cannot suspend to RAM")
     # Calls that sleep are begun anew after a suspend, and compare: only a mapping shows who else did.
     vm.spawn("mapped", "mapped-only")
     vm.wait_output("mapped", "^ready$", limit=20)
     vm.spawn("sleep", "sh", "-c", "echo mem > /sys/power/state")
-    wait_until_suspended(vm)
+    vm.wait_state("suspended")
     vm.write_guid(bytes(range(16)))
-    vm.qmp.execute("system_wakeup")
+    vm.wake()
     wait_until_awake(vm)
     vm.wait_output("mapped", "^changed 1$", limit=30)
     assert generation(vm) == 1
@@ -180,6 +174,28 @@ def page_with_other_data_is_not_offered(t: Context) -> None:
     assert vm.insmod("hw_page=off") == 0
     assert refused(vm) == errno.ENODEV
     assert vm.run("conformance", "hardware node").ok
+
+
+@vmtest()
+def page_that_gets_other_data_later_is_refused_from_then_on(t: Context) -> None:
+    vm = t.boot(insmod="", ram_file=True)
+    busy = "Device or resource busy"
+    other = (vm.guid_address & ~0xFFF) + 0x800
+    vm.spawn("late", "mapped-only", "hw", "late")
+    vm.wait_output("late", "^open$", limit=20)
+
+    def mapped(expected: str) -> None:
+        vm.kill("late", signal.SIGUSR1)
+        vm.wait_output("late", f"^{expected}$", limit=20)
+
+    mapped("mapped")
+    vm.memory[other] = 1
+    mapped(busy)
+    assert busy in vm.run("cat", "/dev/sysgenid-hw").out
+    assert refused(vm) == errno.EBUSY
+    vm.memory[other] = 0
+    assert busy not in vm.run("cat", "/dev/sysgenid-hw").out
+    assert refused(vm) == 0
 
 
 @vmtest("bookworm-cloud")
@@ -207,6 +223,18 @@ def events_are_traced(t: Context) -> None:
         "sysgenid_refuse: cmd=0xe403 error=-13",
     ):
         assert event in trace, f"no {event!r} in:\n{trace}"
+
+
+@vmtest("bookworm-cloud")
+def failed_load_takes_the_code_from_nobody(t: Context) -> None:
+    """The first node is there, and the second cannot be made: nobody may have opened the first."""
+    vm = t.boot(patch="second-node-fails.patch")
+    vm.spawn("load", "insmod", "/sysgenid.ko")
+    wait_until(lambda: vm.exists("/dev/sysgenid-hw"), 20, "the first node")
+    opened = vm.run("sh", "-c", "exec 3</dev/sysgenid-hw && sleep 6")
+    assert not vm.wait("load").ok
+    assert not opened.ok and "No such device" in opened.out, opened
+    assert vm.run("lsmod").out.find("sysgenid") < 0
 
 
 @vmtest(quick=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A thousand clones of one snapshot, and in each every kind of client: one new generation each, and no more."""
+"""Clones of one snapshot, a thousand with --full, and in each every kind of client: one new generation each, and no more."""
 
 import functools
 import threading
@@ -43,7 +43,9 @@ def check(vm: VM, expected: int) -> None:
     assert vm.read("/sys/class/misc/sysgenid/outdated") == "0"
 
 
-def clones(t: Context, count: int) -> None:
+@vmtest("bookworm-cloud", cpus=2, timeout=400, full_timeout=4000)
+def every_client_of_every_clone_learns_once(t: Context) -> None:
+    count = t.count(30, full=1000)
     vm = t.boot(insmod="")
     start(vm)
     state = vm.snapshot()
@@ -64,13 +66,3 @@ def clones(t: Context, count: int) -> None:
     t.parallel([functools.partial(one, number) for number in range(count)])
     each = sum(map(len, PROGRAMS.values()))
     t.log(f"{count} clones with {each} clients each in {time.monotonic() - began:.0f} s")
-
-
-@vmtest("bookworm-cloud", cpus=2, timeout=400)
-def hundred_clones_with_every_client(t: Context) -> None:
-    clones(t, 100)
-
-
-@vmtest("bookworm-cloud", cpus=2, timeout=4000, full_only=True)
-def thousand_clones_with_every_client(t: Context) -> None:
-    clones(t, 1000)
