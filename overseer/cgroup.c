@@ -84,12 +84,11 @@ static void kill_each(const char *path)
 	fclose(f);
 }
 
-void cgroup_end(const char *path)
+bool cgroup_end(const char *path)
 {
 	if (write_file(path, "cgroup.kill", "1") == -ENOENT)
 		kill_each(path);
-	/* Not empty yet: cgroup_end_all() comes by later. */
-	rmdir(path);
+	return !rmdir(path) || errno == ENOENT;
 }
 
 void cgroup_end_all(const char *path, const char *prefix)

@@ -15,8 +15,8 @@
 int cgroup_of(pid_t pid, char *path, size_t size);
 /* False: there is none; errno. */
 bool cgroup_make(const char *path);
-/* Kills what runs there, and removes the directory once it is empty. */
-void cgroup_end(const char *path);
+/* Kills what runs there and removes the directory. False: not empty yet; to be called again. */
+bool cgroup_end(const char *path);
 /* The same for all below @path whose names begin like this. */
 void cgroup_end_all(const char *path, const char *prefix);
 /* 1: all processes have stopped, or all go on; 0: not yet; or -errno. */

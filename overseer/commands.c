@@ -40,8 +40,10 @@ struct commands {
 	struct loop *loop;
 	struct loop_source *child, *timer;
 	pid_t pid;
-	uint64_t started;
+	/* @ended: the program has, and what it left behind may not have; 0: it has not. */
+	uint64_t started, ended;
 	bool late;
+	char failed[512];
 	commands_done_fn *done;
 	void *user;
 };
@@ -271,14 +273,14 @@ static void finish(struct commands *cs, const char *failed)
 
 static void run_next(struct commands *cs);
 
-/* What a program leaves behind ends with it. */
-static void kill_rest(const struct commands *cs)
+/* What a program leaves behind ends with it. False: it is killed, and has not ended yet. */
+static bool kill_rest(const struct commands *cs)
 {
 	const struct command *c = &cs->list[cs->next];
 
-	kill(-cs->pid, SIGKILL);
-	if (c->cgroup)
-		cgroup_end(c->cgroup);
+	if (cs->pid)
+		kill(-cs->pid, SIGKILL);
+	return !c->cgroup || cgroup_end(c->cgroup);
 }
 
 static void go_on(struct commands *cs, const char *failed)
@@ -292,26 +294,50 @@ static void go_on(struct commands *cs, const char *failed)
 	run_next(cs);
 }
 
+/* What a program started may still act until it has ended: nobody goes on before. */
+static void end_rest(struct commands *cs)
+{
+	const struct command *c = &cs->list[cs->next];
+	const bool gone = kill_rest(cs);
+	char failed[sizeof(cs->failed)];
+
+	cs->pid = 0;
+	if (!gone && loop_now() - cs->ended < GRACE) {
+		loop_arm(cs->timer, PAUSE);
+		return;
+	}
+	if (!gone && cs->failed[0])
+		log_error("%s: what it started was killed and does not end",
+			  c->name);
+	else if (!gone)
+		snprintf(cs->failed, sizeof(cs->failed),
+			 "%s: what it started was killed and does not end",
+			 c->name);
+	cs->ended = 0;
+	/* go_on() frees @cs. */
+	memcpy(failed, cs->failed, sizeof(failed));
+	go_on(cs, failed);
+}
+
 static void on_exit_of_child(void *user, const siginfo_t *info)
 {
 	struct commands *cs = user;
 	const struct command *c = &cs->list[cs->next];
-	char failed[512] = "";
 
 	cs->child = NULL;
-	kill_rest(cs);
-	cs->pid = 0;
+	cs->ended = loop_now();
+	cs->failed[0] = 0;
 	if (cs->late ||
-	    (info->si_status && loop_now() - cs->started >= c->timeout))
-		snprintf(failed, sizeof(failed), "%s: not done in time",
+	    (info->si_status && cs->ended - cs->started >= c->timeout))
+		snprintf(cs->failed, sizeof(cs->failed), "%s: not done in time",
 			 c->name);
 	else if (info->si_code != CLD_EXITED)
-		snprintf(failed, sizeof(failed), "%s: ended by signal %d",
-			 c->name, info->si_status);
+		snprintf(cs->failed, sizeof(cs->failed),
+			 "%s: ended by signal %d", c->name, info->si_status);
 	else if (info->si_status)
-		snprintf(failed, sizeof(failed), "%s: exit status %d", c->name,
-			 info->si_status);
-	go_on(cs, failed);
+		snprintf(cs->failed, sizeof(cs->failed), "%s: exit status %d",
+			 c->name, info->si_status);
+	end_rest(cs);
 }
 
 static void call(struct commands *cs)
@@ -335,7 +361,9 @@ static void on_time(void *user)
 	struct commands *cs = user;
 
 	if (!cs->pid) {
-		if (cs->started)
+		if (cs->ended)
+			end_rest(cs);
+		else if (cs->started)
 			call(cs);
 		else
 			run_next(cs);

@@ -4,10 +4,12 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "backend.h"
@@ -204,6 +206,59 @@ START_TEST(nothing_that_a_hook_started_outlives_it)
 }
 END_TEST
 
+/* In a directory that looks like a cgroup, and is empty after @ms; 0: never. */
+static const char *run_in_cgroup(const char *command, useconds_t ms)
+{
+	char cgroup[PATH_MAX], procs[PATH_MAX + 16];
+	const char *const argv[] = { "sh", "-c", command, NULL };
+	const struct command_options o = { .name = "one", .cgroup = cgroup };
+	struct loop *loop = loop_new();
+	struct commands *cs = commands_new();
+	pid_t pid = -1;
+	FILE *f;
+
+	snprintf(cgroup, sizeof(cgroup), "%s/cgroup", folder);
+	snprintf(procs, sizeof(procs), "%s/cgroup.procs", cgroup);
+	ck_assert_int_eq(mkdir(cgroup, 0755), 0);
+	f = fopen(procs, "w");
+	ck_assert_ptr_nonnull(f);
+	fclose(f);
+	ck_assert(commands_add_with(cs, 10000000, argv, &o));
+	if (ms) {
+		pid = fork();
+		if (!pid) {
+			usleep(1000 * ms);
+			_exit(unlink(procs) ? 1 : 0);
+		}
+	}
+	finished = false;
+	commands_run(cs, loop, on_done, NULL);
+	while (!finished)
+		ck_assert_int_ge(loop_run_once(loop, 10000000), 0);
+	loop_free(loop);
+	if (pid > 0)
+		ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	if (!access(cgroup, F_OK)) {
+		unlink(procs);
+		rmdir(cgroup);
+		strncat(failed, " (left)", sizeof(failed) - strlen(failed) - 1);
+	}
+	return failed;
+}
+
+/* What was killed ends some time later: it may be in a system call. */
+START_TEST(hook_is_done_when_all_that_it_started_has_ended)
+{
+	ck_assert_str_eq(run_in_cgroup(":", 500), "");
+	ck_assert_str_eq(run_in_cgroup("exit 3", 500), "one: exit status 3");
+	ck_assert_str_eq(
+		run_in_cgroup(":", 0),
+		"one: what it started was killed and does not end (left)");
+	ck_assert_str_eq(run_in_cgroup("exit 3", 0),
+			 "one: exit status 3 (left)");
+}
+END_TEST
+
 START_TEST(cancelled_hook_ends_with_what_it_started)
 {
 	static const char *const argv[] = { "sh", "-c", "sleep 20 & wait",
@@ -356,6 +411,7 @@ int main(void)
 	tcase_add_test(tcase, program_that_is_not_there_fails);
 	tcase_add_loop_test(tcase, nothing_that_a_hook_started_outlives_it, 0,
 			    2);
+	tcase_add_test(tcase, hook_is_done_when_all_that_it_started_has_ended);
 	tcase_add_test(tcase, cancelled_hook_ends_with_what_it_started);
 	tcase_add_loop_test(tcase, unit_of_the_overseer_is_not_frozen, 0, 2);
 	tcase_add_test(tcase, call_is_repeated_until_it_is_done_or_too_late);
