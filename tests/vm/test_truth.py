@@ -19,17 +19,20 @@ CALLS = (
 # Where the kernel may run work that is bound to no processor: a mask.
 UNBOUND_QUEUES = "/sys/devices/virtual/workqueue/cpumask"
 
-# On a busy host the processor that is told of the new id may be the only one that runs: then no call is late.
-MORE_ROUNDS = 10
+def calls_in(clone: VM) -> tuple[int, int]:
+    """How many calls came late, and how many of these were stale."""
+    said = clone.wait_output("truth", r"^calls (\d+) late (\d+) stale (\d+)$", limit=120)
+    return int(said[2]), int(said[3])
 
 
-def truth(
-    t: Context, smp: int, clones: int, patch: str | None = None, calls: Sequence[str] = CALLS
-) -> dict[str, tuple[int, int]]:
-    """For each call: how many came late, and how many of these were stale, in all clones."""
+def truth(t: Context, smp: int, clones: int, patch: str | None = None) -> dict[str, tuple[int, int]]:
+    """For each call: how many came late, and how many of these were stale, in all clones.
+
+    A handler may be so quick that no call comes before it. In one clone more nobody tells the guest of its new id, so
+    that the first call is late."""
     found = {}
-    for call in calls:
-        vm = t.boot(insmod="guard=0", smp=smp, patch=patch)
+    for call in CALLS:
+        vm = t.boot(insmod="guard=0 compare_interval_ms=0", smp=smp, patch=patch)
         vm.spawn("truth", "truth", call)
         vm.wait_output("truth", "^ready$", limit=20)
         state = vm.snapshot()
@@ -37,23 +40,22 @@ def truth(
         late = stale = 0
         for _ in range(clones):
             with t.cloned(state) as clone:
-                said = clone.wait_output("truth", r"^calls (\d+) late (\d+) stale (\d+)$", limit=120)
-            late += int(said[2])
-            stale += int(said[3])
+                more_late, more_stale = calls_in(clone)
+            late, stale = late + more_late, stale + more_stale
+        clone = silently_changed(t, state)
+        clone.resume(sync=False)
+        more_late, more_stale = calls_in(clone)
+        clone.close()
         state.discard()
-        t.log(f"{call}: late {late}, stale {stale}")
-        found[call] = late, stale
+        assert more_late > 0, f"{call}: no call came late: nothing was tested"
+        found[call] = late + more_late, stale + more_stale
+        t.log(f"{call}: late {late} + {more_late}, stale {stale} + {more_stale}")
     return found
 
 
 def check_truth(t: Context, smp: int, clones: int) -> None:
     found = truth(t, smp, clones)
-    for _ in range(MORE_ROUNDS):
-        assert not any(stale for _, stale in found.values()), found
-        if any(late for late, _ in found.values()):
-            return
-        found = truth(t, smp, 2 * clones, calls=CALLS[:1])
-    raise AssertionError("no call came before the handler: nothing was tested")
+    assert not any(stale for _, stale in found.values()), found
 
 
 @vmtest(timeout=900)
@@ -69,8 +71,8 @@ def calls_are_never_stale_on_two_cpus(t: Context) -> None:
 @vmtest("bookworm-cloud", timeout=900)
 def calls_are_stale_without_comparing(t: Context) -> None:
     """The control: a module whose calls do not look at the hardware id."""
-    found = truth(t, 1, 2, patch="untruthful.patch")
-    assert any(stale for _, stale in found.values()), f"the mutant was not caught: {found}"
+    found = truth(t, 1, 0, patch="untruthful.patch")
+    assert all(stale for _, stale in found.values()), f"the mutant was not caught: {found}"
 
 
 def wait_until_busy(vm: VM) -> None:
