@@ -128,11 +128,11 @@ int sysgenid_open_at(struct sysgenid **out, const char *path,
 void sysgenid_close(struct sysgenid *g);
 
 /*
- * Readable while the current generation is not confirmed. Belongs to the
- * handle: do not close it, and do not read from it. If it was closed all the
- * same, the number may mean another file, and the calls give -EBADF: close the
- * handle, and open another. -EOPNOTSUPP with a page file: nothing could wake who
- * polls it.
+ * Readable while the current generation is not confirmed. The descriptor belongs
+ * to the handle: do not close it, and do not read from it. After such a close the
+ * number may mean another file, and the calls give -EBADF. Then close the handle,
+ * and open another. Gives -EOPNOTSUPP with a page file: nothing could wake who polls the
+ * descriptor.
  */
 int sysgenid_get_fd(const struct sysgenid *g);
 /* NULL for NULL. May be copied; the pages live as long as the handle. */

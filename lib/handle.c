@@ -81,7 +81,7 @@ int sysgenid_fd_note(struct sysgenid_fd *file, bool is_device)
 
 	if (fstat(file->fd, &st)) {
 		r = -errno;
-		/* It was opened just now, and could not be told apart later. */
+		/* Just opened; later the file could not be told apart. */
 		close(file->fd);
 		file->fd = -1;
 		return r;

@@ -29,9 +29,9 @@ struct sysgenid_fd {
  * the calls need no lock.
  *
  * @file: what the program tracks, confirms and polls; or the page file.
- * @waiter: never tracked. The page is mapped through it, as a mapping keeps
- *	its open file alive and with it the watcher; sysgenid_wait() confirms
- *	on it, which must not confirm for the program.
+ * @waiter: never tracked. The page is mapped through this file. A mapping keeps
+ *	its open file alive, and with the file its watcher. What
+ *	sysgenid_wait() confirms here does not count for the program.
  */
 struct sysgenid {
 	struct sysgenid_view view;
@@ -84,7 +84,7 @@ SYSGENID_HIDDEN int sysgenid_publisher(const struct sysgenid *g);
 SYSGENID_HIDDEN int sysgenid_soft_info(const struct sysgenid *g,
 				       struct sysgenid_info *info);
 
-/* open.c: with the paths of the nodes and of the page file's folder, for tests. */
+/* open.c: with the paths of the nodes and of the page file's directory, for tests. */
 SYSGENID_HIDDEN int sysgenid_open_paths(struct sysgenid **out, const char *path,
 					const char *hw_path, const char *folder,
 					unsigned int flags);

@@ -215,7 +215,7 @@ struct publishing *publishing_new(struct loop *loop, enum publisher_kind kind,
 		return NULL;
 	}
 	log_notice(
-		"publisher = %s: without the module nothing is exact, everybody is as late as %s is, and no program is waited for",
+		"publisher = %s: without the module nothing is exact, programs learn of a clone only after %s, and no program is waited for",
 		kind == PUBLISHER_VMCLOCK ? "vmclock" : "trigger",
 		kind == PUBLISHER_VMCLOCK ? "the overseer" : "the agent");
 	return p;

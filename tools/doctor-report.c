@@ -58,7 +58,7 @@ void finding(struct doctor *d, enum level level, const char *about,
 		printf("%s{\"level\": \"%s\", \"about\": \"%s\", \"text\": ",
 		       d->findings ? ", " : "", level_name(d, level), about);
 		print_json_string(text);
-		printf(", \"mend\": ");
+		printf(", \"%s\": ", "mend");
 		if (mend)
 			print_json_string(mend);
 		else
@@ -66,7 +66,7 @@ void finding(struct doctor *d, enum level level, const char *about,
 		putchar('}');
 	} else {
 		printf("%-8s %s: %s%s%s\n", level_name(d, level), about, text,
-		       mend ? "; mend it: " : "", mend ? mend : "");
+		       mend ? "; fix: " : "", mend ? mend : "");
 	}
 	d->findings++;
 }

@@ -30,9 +30,9 @@ struct doctor {
 	unsigned int unknown;
 };
 
-/* doctor-report.c. @mend: the command that mends it, or NULL. */
+/* doctor-report.c. @fix: a command, or NULL. */
 void finding(struct doctor *d, enum level level, const char *about,
-	     const char *mend, const char *format, ...)
+	     const char *fix, const char *format, ...)
 	__attribute__((format(printf, 5, 6)));
 /* Asks the device, and begins to print. */
 void begin_findings(struct doctor *d);

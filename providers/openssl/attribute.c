@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * /sys/class/misc/sysgenid/generation. "Not there" is believed only of a /sys or
- * a /proc that is the kernel's: in an empty chroot nothing is there, and nothing
- * is known.
+ * /sys/class/misc/sysgenid/generation. "Not there" counts only in a /sys or a
+ * /proc that is the kernel's. In an empty chroot nothing is there, which says
+ * nothing about the module.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -43,8 +43,8 @@ bool attribute_read(const struct attribute *a, uint32_t *generation)
 	ssize_t n;
 
 	/*
-	 * A second system call: many files of /sys and /proc say "0", and one of
-	 * them may have got our number from a program that closes all.
+	 * A second system call: many files of /sys and /proc say "0". One of them
+	 * may have got our number in a program that closes all descriptors.
 	 */
 	if (!is_ours(a))
 		return false;

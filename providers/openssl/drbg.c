@@ -2,8 +2,8 @@
 /*
  * A stock CTR-DRBG that is seeded by the kernel, and again when the generation
  * has changed. The stock generator below has no parent: a draw has to see the
- * change itself, and the stock way, to ask the parent once in a while, is
- * thousands of draws late. What a program gives to the parent is added here.
+ * change itself. The stock way, to ask the parent once in a while, is thousands
+ * of draws late. What a program gives to the parent is added here.
  *
  * Bytes are handed out only if the generation is the one that they were drawn
  * in, also at the end; else they are drawn again.

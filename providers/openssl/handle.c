@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * This is a guest in programs that know nothing of it. They fork; they close
- * every descriptor from 3 on, and the numbers come to mean other files; they
- * shut themselves up in a chroot. The library and attribute.c do nothing to a
+ * A provider runs in programs that were not written for one. Such programs fork,
+ * enter a chroot, or close every descriptor from 3 on, and the numbers come to
+ * mean other files. The library and attribute.c do nothing to a
  * descriptor that has become somebody else's; what was lost is opened again here.
  */
 #define _GNU_SOURCE

@@ -8,7 +8,7 @@
 #include <openssl/core_dispatch.h>
 
 /*
- * The generator above one of ours. It is no source of entropy: that is the
+ * The generator above one of ours, which is no source of entropy: that is the
  * kernel. But what a program adds with RAND_add(), RAND_seed() or RAND_poll()
  * goes to the primary generator alone, and has to reach those below it.
  */

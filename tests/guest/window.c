@@ -8,15 +8,15 @@
  *
  *	loads N stale N interrupted N
  *
- * loads: made after the hardware id was seen to be new, until the counter was new
- * too or a bound was reached. stale: of these, how many found the old counter.
- * interrupted: of those, how many came after this processor had been interrupted:
- * the kernel had got to run there, and had not published.
+ * Loads are made after the hardware id was seen to be new, until the counter was
+ * new too or a bound was reached. Stale ones of these found the stale counter.
+ * Interrupted: of the stale ones, how many came after this processor had been interrupted.
+ * In these the kernel had got to run, and had not published.
  *
  * draws: of random bytes by getrandom(2), /dev/urandom and
- * /proc/sys/kernel/random/uuid in turn. The first COUNT of each kind that a
- * processor draws after the hardware id was seen to be new are written to FILE, a
- * line for the three kinds. Ends with "drew".
+ * /proc/sys/kernel/random/uuid in turn. FILE gets the first COUNT of each kind
+ * that a processor draws after the hardware id was seen to be new. A line has the
+ * three kinds. Ends with "drew".
  *
  * vdso: by getrandom(3) of the C library alone, which has to draw in the vDSO. A
  * line of FILE is a draw, and 1 if this processor had been interrupted before the

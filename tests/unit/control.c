@@ -608,7 +608,7 @@ START_TEST(no_descriptors_left_does_not_spin)
 	ck_assert_uint_lt(settle(), 10);
 	ck_assert_uint_eq(complaints, 1);
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
-	/* It is let in when there is one again. */
+	/* The client is let in when there is a descriptor again. */
 	ck_assert_int_eq(send(fd, STATUS "\n", sizeof(STATUS), 0),
 			 sizeof(STATUS));
 	for (int i = 0; i < 50 && !strcmp(heard(fd), ""); i++)

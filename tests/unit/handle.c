@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * How the provider asks for the generation: by the device, by the attribute in
- * /sys where the node is hidden, and what "not there" takes to be believed.
+ * How the provider asks for the generation: by the device, or by the attribute in
+ * /sys where the node is hidden. And when "not there" counts.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -203,7 +203,7 @@ START_TEST(driver_without_the_attribute_is_not_absence)
 }
 END_TEST
 
-/* It is there, and cannot be opened. */
+/* The device is there, and cannot be opened. */
 START_TEST(device_that_fails_is_not_absence)
 {
 	no_driver();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * A program closes descriptors that it did not open, and their numbers come to
- * mean files of its own: nothing happens to those, and none is believed.
+ * mean files of its own. The library does nothing to those, and trusts none.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -259,8 +259,8 @@ struct sysgenid_watcher {
 /*
  * SYSGENID_LIST_WATCHERS: tracked watchers that are outdated, or all. Who has
  * CAP_SYS_ADMIN in the initial user namespace gets them all. Others get only
- * processes that are visible in the caller's pid namespace, dead ones too, and
- * of these only the ones that tracked or last confirmed with the caller's uid.
+ * processes that are visible in the caller's pid namespace, dead ones too. Of
+ * these they get the ones that tracked or last confirmed with the caller's uid.
  * CAP_SYS_PTRACE in the initial user namespace lifts the limit to that uid, but
  * not the one to the pid namespace. EINVAL for a @count of 0 or more than
  * SYSGENID_LIST_MAX, or an @entry_size below the first version's. EINTR;

@@ -845,7 +845,7 @@ static void run_in_pid_namespace(void (*run)(void))
 		_exit(0);
 	}
 	waitpid(child, &status, 0);
-	/* It has said why itself. */
+	/* The child has said why. */
 	if (status)
 		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
 }

@@ -32,10 +32,10 @@ GRACE = 15.0
 class Job:
     """A function to call in a child; what it returns is the verdict, an exception is a failure.
 
-    after: another of the jobs; this one begins when that one is over, and is skipped if it was not "ok".
-    lane: jobs of the same lane run one after another.
-    nice: how far the job steps back for others.
-    tries: how often it runs, at most, while its verdict is "again"."""
+    - after: another of the jobs; this one begins when that one is over, and is skipped if it was not "ok".
+    - lane: jobs of the same lane run one after another.
+    - nice: how far the job steps back for others.
+    - tries: how often it runs, at most, while its verdict is "again"."""
 
     name: str
     call: Callable[[Path], tuple[str, str]]

@@ -65,8 +65,8 @@ def compile_program(
 ) -> Path:
     """The static program of a source file or folder, linked with the library or libcheck if it includes their header.
 
-    patch: one of tests/mutants, for a source that is a file; it is applied to a copy.
-    shared: not static; the guest has to have a C library (c_library()).
+    - patch: one of tests/mutants, for a source that is a file; it is applied to a copy.
+    - shared: not static; the guest has to have a C library (c_library()).
 
     The tree of the source, its headers and its library is top.
     """

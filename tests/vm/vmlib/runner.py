@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The test runner: builds what is needed, runs the tests side by side, says how they went.
 
-A failure is final, but for one kind: before the first assert of a test QEMU was lost, a guest did not boot, or the time
-of the test was over. Then the test runs again, and the end of the output says so; more than MAY_TRY_AGAIN fail the run.
+A failure is final, but for one kind: QEMU was lost, a guest did not boot, or the time was over, before the first assert.
+Then the test runs again, and the end of the output says so. More than MAY_TRY_AGAIN fail the run.
 """
 
 from __future__ import annotations

@@ -100,13 +100,13 @@ def vmtest(
 ) -> Callable[[Function], Function]:
     """Make a function of a test_*.py file a test.
 
-    kernels: "all" of kernels.list, or names, also of built-kernels.list; full_kernels: those of --full, if they differ.
-    quick: also part of --quick. full_only: only part of --full.
-    core: also runs on the kernels whose row in kernels.list says so.
-    timeout: seconds after which the test is killed and has failed; full_timeout: with --full, if that differs. What the
+    - kernels: "all" of kernels.list, or names, also of built-kernels.list; full_kernels: those of --full, if they differ.
+    - quick: also part of --quick. full_only: only part of --full.
+    - core: also runs on the kernels whose row in kernels.list says so.
+    - timeout: seconds after which the test is killed and has failed; full_timeout: with --full, if that differs. What the
      test does more of with --full is Context.count's business.
-    cpus: how many processors it keeps busy; the runner starts no more tests than there are.
-    expect_complaint: a pattern; a console must have a complaint that matches, and then none is a failure.
+    - cpus: how many processors it keeps busy; the runner starts no more tests than there are.
+    - expect_complaint: a pattern; a console must have a complaint that matches, and then none is a failure.
     """
 
     def register(function: Function) -> Function:
