@@ -17,6 +17,21 @@ RNG = ("-device", "virtio-rng-pci")
 HOUR = 3600
 # Hooks make keys, with an emulated processor.
 ADJUST_LIMIT = 600.0
+CONFIG = "/etc/sysgenid/overseer.conf"
+GATE = "/sys/class/misc/sysgenid/gate"
+# Each first word that the attribute has, a hundred times a second; no process is started for it.
+LOOKS = f"""
+    mkfifo /run/nothing
+    exec 9<>/run/nothing
+    last=
+    while :; do
+        word=unreadable
+        read -r word rest <{GATE}
+        [ "$word" = "$last" ] || echo "$word"
+        last=$word
+        read -rt 0.01 <&9
+    done
+"""
 
 
 def guest(t: Context) -> VM:
@@ -129,8 +144,8 @@ def frozen_by_the_hypervisor(t: Context) -> None:
 
 @vmtest(KERNEL, timeout=2400)
 def package_keeps_the_gate(t: Context) -> None:
-    """An upgrade leaves a closed gate closed, quiesced or (--full) held, and the machine can go on; a removal opens it,
-    and says so."""
+    """An upgrade leaves a closed gate closed, quiesced or (--full) held or with the gate in the kernel, and the machine
+    can go on; a removal opens it, and says so."""
     vm = guest(t)
     (package,) = debs(t.kernel.suite).glob("sysgenid-overseer_*.deb")
     vm.write("/opt/overseer.deb", package.read_bytes())
@@ -143,8 +158,27 @@ def package_keeps_the_gate(t: Context) -> None:
         assert done.ok, done
         assert shown(vm, *pid) not in (first, "0"), "not restarted"
         assert state(vm) == to
-        shown(vm, *closed)
         assert not vm.run("systemctl", "is-active", "sysgenid-ready.target").ok
+
+    def configured(*lines: str) -> None:
+        first = shown(vm, *pid)
+        vm.write(CONFIG, "".join(f"{line}\n" for line in ("[overseer]", *lines, "hook-timeout = 600", "quiesce-limit = none")))
+        shown(vm, "systemctl", "daemon-reload")
+        shown(vm, "systemctl", "restart", "sysgenid-overseer")
+        assert shown(vm, *pid) not in (first, "0"), "not restarted"
+        assert state(vm) == ("quiesced", 0)
+
+    def upgraded_while_armed() -> None:
+        configured("gate = kernel", "except-filter = udp port 68")
+        assert not vm.run(*closed).ok
+        vm.spawn("looks", "bash", "-c", LOOKS)
+        vm.wait_output("looks", "^shut;$", limit=60)
+        upgraded(("quiesced", 0))
+        vm.kill("looks", 15)
+        assert vm.wait("looks").out == "shut;\n"
+        configured("gate = nftables", "except-ports = 68/udp")
+        assert vm.read(GATE).startswith("disarmed;")
+        shown(vm, *closed)
 
     def upgraded_while_held() -> None:
         # One that fails is enough here.
@@ -152,6 +186,7 @@ def package_keeps_the_gate(t: Context) -> None:
         ctl(vm, "trigger")
         wait_until(lambda: state(vm) == ("held", 1), ADJUST_LIMIT, "the machine to be held")
         upgraded(("held", 1))
+        shown(vm, *closed)
         shown(vm, "rm", "/etc/sysgenid/adjust.d/10-fails")
         ctl(vm, "resume")
         assert state(vm) == ("ready", 1) and not vm.run(*closed).ok
@@ -160,7 +195,9 @@ def package_keeps_the_gate(t: Context) -> None:
 
     ctl(vm, "quiesce")
     upgraded(("quiesced", 0))
+    shown(vm, *closed)
     if t.count(0, full=1):
+        upgraded_while_armed()
         upgraded_while_held()
     # For good: who is killed would come back.
     vm.run("mkdir", "-p", "/run/systemd/system/sysgenid-overseer.service.d")
