@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Tells the machine of new generations: a line in the log, a wake-up for who polls
- * the attribute, and a uevent. From work: who publishes may be any caller.
+ * the attribute, and a uevent. From work: who publishes may be any caller. And of
+ * calls that change the gate: a wake-up.
  */
 #include <linux/device.h>
 #include <linux/kobject.h>
@@ -147,7 +148,16 @@ bool sysgenid_announce_tell(void)
 	return announce_unsent;
 }
 
-/* What has uevents and the attribute "generation"; NULL: it goes away. */
+/* A call has changed the gate. What shuts it without a call is a generation, and told as one. */
+void sysgenid_announce_gate(void)
+{
+	mutex_lock(&announce_mutex);
+	if (announce_device)
+		sysfs_notify(&announce_device->kobj, NULL, "gate");
+	mutex_unlock(&announce_mutex);
+}
+
+/* What has uevents and the attributes "generation" and "gate"; NULL: it goes away. */
 void sysgenid_announce_by(struct device *device)
 {
 	/* What the limit holds back is no line in the log. */

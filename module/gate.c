@@ -259,6 +259,8 @@ int sysgenid_gate_call(struct sysgenid_gate_args *arg)
 	mutex_unlock(&gate_mutex);
 	if (ret)
 		sysgenid_except_free(except);
+	else if (arg->operation != SYSGENID_GATE_GET)
+		sysgenid_announce_gate();
 	return ret;
 }
 

@@ -147,6 +147,7 @@ struct sysgenid_news {
 
 void sysgenid_announce_add(const struct sysgenid_news *news);
 bool sysgenid_announce_tell(void);
+void sysgenid_announce_gate(void);
 void sysgenid_announce_by(struct device *device);
 
 /* reseed.c */

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <sysgenid.h>
 
@@ -11,9 +13,15 @@
 #include "gate-kernel.h"
 #include "log.h"
 
+#ifndef GATE_ATTRIBUTE
+#define GATE_ATTRIBUTE "/sys/class/misc/sysgenid/gate"
+#endif
+
 struct gate_kernel {
 	const struct config *config;
 	struct sysgenid *g;
+	/* Of the attribute; -1: nobody tells of changes. */
+	int events;
 	/* The kernel has the exceptions of @config. */
 	bool armed;
 };
@@ -51,6 +59,26 @@ static bool has_gate(const struct gate_kernel *k)
 	return info.features & SYSGENID_FEATURE_GATE;
 }
 
+/* The kernel tells of the next change when the text of now was read. */
+static void drain(const struct gate_kernel *k)
+{
+	char text[256];
+
+	if (k->events >= 0 && pread(k->events, text, sizeof(text), 0) < 0)
+		log_error(GATE_ATTRIBUTE ": %s", strerror(errno));
+}
+
+static void open_events(struct gate_kernel *k)
+{
+	k->events = open(GATE_ATTRIBUTE, O_RDONLY | O_CLOEXEC);
+	if (k->events < 0)
+		log_notice(
+			GATE_ATTRIBUTE
+			": %s: that somebody else changes the gate is noticed late",
+			strerror(errno));
+	drain(k);
+}
+
 struct gate_kernel *gate_kernel_new(const struct config *c)
 {
 	struct gate_kernel *k = calloc(1, sizeof(*k));
@@ -61,6 +89,7 @@ struct gate_kernel *gate_kernel_new(const struct config *c)
 		return NULL;
 	}
 	k->config = c;
+	k->events = -1;
 	r = sysgenid_open(&k->g, 0);
 	if (r) {
 		k->g = NULL;
@@ -69,6 +98,7 @@ struct gate_kernel *gate_kernel_new(const struct config *c)
 			": %s; load the module sysgenid, or set gate = nftables",
 			strerror(-r));
 	} else if (has_gate(k)) {
+		open_events(k);
 		return k;
 	}
 	gate_kernel_free(k);
@@ -81,6 +111,8 @@ void gate_kernel_free(struct gate_kernel *k)
 		return;
 	if (k->g)
 		sysgenid_close(k->g);
+	if (k->events >= 0)
+		close(k->events);
 	free(k);
 }
 
@@ -200,6 +232,62 @@ bool gate_kernel_set(struct gate_kernel *k, const struct situation *s)
 	return (k->armed && now.state == SYSGENID_GATE_IS_OPEN &&
 		now.opened == s->generation) ||
 	       open_for(k, s->generation);
+}
+
+int gate_kernel_fd(const struct gate_kernel *k)
+{
+	return k->events;
+}
+
+/* Somebody else's: their numbers tell, as the kernel does not show them. */
+static bool has_other_exceptions(const struct gate_kernel *k,
+				 const struct sysgenid_gate_args *now)
+{
+	struct sysgenid_gate_args ours = { 0 };
+
+	exceptions_put(&k->config->except, &ours);
+	return now->device_count != ours.device_count ||
+	       now->mark_count != ours.mark_count ||
+	       now->filter_len != ours.filter_len;
+}
+
+/* Of a gate that is armed: what was done to it, but for what makes it shut; or NULL. */
+static const char *find_change(const struct gate_kernel *k,
+			       const struct sysgenid_gate_args *now,
+			       const struct situation *s)
+{
+	if (now->state == SYSGENID_GATE_IS_OPEN && s->state != READY)
+		return "opened the gate: shut";
+	if (has_other_exceptions(k, now))
+		return "gave the gate other exceptions: armed";
+	return NULL;
+}
+
+bool gate_kernel_check(struct gate_kernel *k, const struct situation *s)
+{
+	struct sysgenid_gate_args now;
+	const char *change;
+
+	drain(k);
+	if (!s)
+		return true;
+	if (!get(k, &now))
+		return false;
+	/* Before the first gate_kernel_set() it is not ours; a new generation is adjusted to in a moment. */
+	if (!k->armed || (s->state == READY && now.generation != s->generation))
+		return true;
+	if (now.state == SYSGENID_GATE_DISARMED)
+		return gate_kernel_set(k, s);
+	change = find_change(k, &now, s);
+	if (change) {
+		log_warning("somebody %s again", change);
+		k->armed = !has_other_exceptions(k, &now);
+		return gate_kernel_set(k, s);
+	}
+	if (s->state == READY && now.reason == SYSGENID_GATE_WHY_CALL)
+		log_warning(
+			"somebody shut the gate: it stays shut until \"sysgenidctl gate open\", or a new generation");
+	return true;
 }
 
 bool gate_kernel_close_on_top(struct gate_kernel *k)

@@ -32,4 +32,9 @@ bool gate_kernel_set(struct gate_kernel *k, const struct situation *s);
 bool gate_kernel_close_on_top(struct gate_kernel *k);
 bool gate_kernel_remove(struct gate_kernel *k);
 
+/* Has EPOLLPRI when a call has changed the gate, be it one of ours; -1: nobody tells. */
+int gate_kernel_fd(const struct gate_kernel *k);
+/* What somebody opened or disarmed is put right. What somebody shut stays so, which is said. */
+bool gate_kernel_check(struct gate_kernel *k, const struct situation *s);
+
 #endif /* GATE_KERNEL_H */

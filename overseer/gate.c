@@ -2,6 +2,7 @@
 /* The gate: which kind the configuration wants, what it remembers in a file, and what is left of other kinds. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 
 #include "armed.h"
 #include "gate-file.h"
@@ -231,10 +232,18 @@ bool gate_remove(struct gate *gate)
 
 int gate_fd(const struct gate *gate)
 {
+	if (uses_kernel(gate))
+		return gate_kernel_fd(gate->kernel);
 	return uses_rules(gate) ? gate_nftables_fd(gate->rules) : -1;
 }
 
-bool gate_check(struct gate *gate, const struct situation *s)
+/* An attribute is readable at all times. */
+uint32_t gate_events(const struct gate *gate)
+{
+	return uses_kernel(gate) ? EPOLLPRI : EPOLLIN;
+}
+
+static bool check_rules(struct gate *gate, const struct situation *s)
 {
 	bool rules;
 
@@ -248,4 +257,10 @@ bool gate_check(struct gate *gate, const struct situation *s)
 		log_notice("there is a new interface: closed, too");
 	/* Looked at again: what cannot be seen would be put back for ever. */
 	return gate_set(gate, s) && gate_nftables_is_in_place(gate->rules, s);
+}
+
+bool gate_check(struct gate *gate, const struct situation *s)
+{
+	return uses_kernel(gate) ? gate_kernel_check(gate->kernel, s) :
+				   check_rules(gate, s);
 }

@@ -3,6 +3,7 @@
 #define GATE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "config.h"
 #include "state.h"
@@ -38,8 +39,9 @@ enum gate_kind gate_left(void);
 /* Whether one of any kind may be there. */
 bool gate_is_there(void);
 
-/* Readable when somebody changed the rules or an interface came; -1 if none can. */
+/* Has these events when somebody changed the gate, or an interface came; -1: nobody tells. */
 int gate_fd(const struct gate *gate);
+uint32_t gate_events(const struct gate *gate);
 /*
  * To be called then: puts back what is not there any more. False after a
  * complaint: it is not what @s asks for. NULL asks for nothing.

@@ -1005,8 +1005,8 @@ static const char *open_gate(struct machine *m)
 		return no_gate[m->config->gate];
 	if (gate_fd(m->gate) < 0)
 		return NULL;
-	m->gate_source = loop_add_io(m->loop, gate_fd(m->gate), EPOLLIN,
-				     on_gate_event, m);
+	m->gate_source = loop_add_io(m->loop, gate_fd(m->gate),
+				     gate_events(m->gate), on_gate_event, m);
 	if (m->gate_source)
 		return NULL;
 	gate_free(m->gate);

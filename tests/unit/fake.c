@@ -499,6 +499,9 @@ static int arm_gate(const struct sysgenid_gate_args *gate)
 	if (at_once && gate->generation != fake.page->generation)
 		return ESTALE;
 	fake.gate_flags = gate->flags & ~(uint32_t)SYSGENID_GATE_AT_ONCE;
+	fake.gate_devices = gate->device_count;
+	fake.gate_marks = gate->mark_count;
+	fake.gate_filter = gate->filter_len;
 	if (at_once) {
 		fake.gate_state = SYSGENID_GATE_IS_OPEN;
 		fake.gate_opened = gate->generation;
@@ -535,6 +538,9 @@ static int change_gate(const struct sysgenid_gate_args *gate)
 static void tell_gate(struct sysgenid_gate_args *gate)
 {
 	gate->flags = fake.gate_flags;
+	gate->device_count = fake.gate_devices;
+	gate->mark_count = fake.gate_marks;
+	gate->filter_len = fake.gate_filter;
 	gate->state = fake.gate_state;
 	gate->opened = fake.gate_opened;
 	gate->generation = fake.page->generation;

@@ -75,6 +75,8 @@ struct fake {
 	uint32_t gate_state; /* while it is not open for another generation */
 	uint32_t gate_opened;
 	uint32_t gate_flags;
+	/* How many devices, marks and instructions it was armed with. */
+	uint32_t gate_devices, gate_marks, gate_filter;
 	bool gate_without_id;	   /* there is no hardware id */
 	bool gate_off;		   /* the module parameter */
 	unsigned int gate_changes; /* operations but GET that were done */

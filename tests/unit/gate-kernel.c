@@ -122,6 +122,7 @@ static void setup(void)
 	remove(STATE_FILE);
 	rmdir(ARMED_FILE);
 	remove(ARMED_FILE);
+	fclose(fopen(GATE_ATTRIBUTE, "w"));
 	memset(&rules, 0, sizeof(rules));
 	memset(said, 0, sizeof(said));
 	fake_start();
@@ -622,6 +623,95 @@ START_TEST(closed_on_top_keeps_what_is_remembered_and_excepted)
 }
 END_TEST
 
+/* ---- what somebody else does to it ---- */
+
+START_TEST(gate_that_somebody_disarmed_is_put_right_at_once)
+{
+	struct gate *gate = gate_in(_i ? &ready : &quiesced);
+
+	fake.gate_state = SYSGENID_GATE_DISARMED;
+	ck_assert(gate_check(gate, _i ? &ready : &quiesced));
+	ck_assert_uint_eq(state(),
+			  _i ? SYSGENID_GATE_IS_OPEN : SYSGENID_GATE_IS_SHUT);
+	ck_assert(was_said("somebody disarmed"));
+	gate_free(gate);
+}
+END_TEST
+
+START_TEST(gate_that_somebody_opened_is_shut_at_once)
+{
+	struct gate *gate = gate_in(&quiesced);
+
+	fake.gate_state = SYSGENID_GATE_IS_OPEN;
+	ck_assert(gate_check(gate, &quiesced));
+	ck_assert_uint_eq(state(), SYSGENID_GATE_IS_SHUT);
+	ck_assert(was_said("somebody opened the gate: shut again"));
+	gate_free(gate);
+}
+END_TEST
+
+START_TEST(exceptions_of_somebody_else_are_replaced)
+{
+	struct gate *gate = gate_in(_i ? &ready : &quiesced);
+	const unsigned int changes = fake.gate_changes;
+
+	ck_assert(gate_check(gate, _i ? &ready : &quiesced));
+	ck_assert_uint_eq(fake.gate_changes, changes);
+	fake.gate_filter = 4;
+	ck_assert(gate_check(gate, _i ? &ready : &quiesced));
+	ck_assert_uint_eq(fake.gate_filter, 0);
+	ck_assert(was_said("other exceptions: armed again"));
+	ck_assert_uint_eq(state(),
+			  _i ? SYSGENID_GATE_IS_OPEN : SYSGENID_GATE_IS_SHUT);
+	gate_free(gate);
+}
+END_TEST
+
+/* Nothing is opened that somebody shut, and nothing is done for a generation that is adjusted to next. */
+START_TEST(gate_that_is_shut_is_left_alone)
+{
+	struct gate *gate = gate_in(&ready);
+	const unsigned int changes = fake.gate_changes;
+
+	if (_i)
+		fake_publish();
+	else
+		fake.gate_state = SYSGENID_GATE_IS_SHUT;
+	ck_assert(gate_check(gate, &ready));
+	ck_assert_uint_eq(state(), SYSGENID_GATE_IS_SHUT);
+	ck_assert_uint_eq(fake.gate_changes, changes);
+	ck_assert_int_eq(was_said("somebody shut the gate"), !_i);
+	gate_free(gate);
+}
+END_TEST
+
+START_TEST(gate_that_cannot_be_put_right_is_told)
+{
+	struct gate *gate = gate_in(&ready);
+
+	fake.gate_state = SYSGENID_GATE_DISARMED;
+	fake.gate_off = true;
+	ck_assert(!gate_check(gate, &ready));
+	fake.refuse = refuse_gate;
+	ck_assert(!gate_check(gate, &ready));
+	ck_assert(gate_check(gate, NULL));
+	gate_free(gate);
+}
+END_TEST
+
+START_TEST(kernel_that_tells_of_no_changes_is_said)
+{
+	struct gate *gate;
+
+	ck_assert(!remove(GATE_ATTRIBUTE));
+	gate = new_gate();
+	ck_assert_int_eq(gate_fd(gate), -1);
+	ck_assert(was_said("is noticed late"));
+	ck_assert(gate_set(gate, &ready));
+	gate_free(gate);
+}
+END_TEST
+
 /* A driver that answers yes, and has not done it. */
 static void stays_open(enum fake_call call, void *answer, size_t size)
 {
@@ -691,6 +781,14 @@ int main(void)
 	tcase_add_loop_test(tcase, removed_gate_is_disarmed, 0, 2);
 	tcase_add_test(tcase,
 		       closed_on_top_keeps_what_is_remembered_and_excepted);
+	tcase_add_loop_test(
+		tcase, gate_that_somebody_disarmed_is_put_right_at_once, 0, 2);
+	tcase_add_test(tcase, gate_that_somebody_opened_is_shut_at_once);
+	tcase_add_loop_test(tcase, exceptions_of_somebody_else_are_replaced, 0,
+			    2);
+	tcase_add_loop_test(tcase, gate_that_is_shut_is_left_alone, 0, 2);
+	tcase_add_test(tcase, gate_that_cannot_be_put_right_is_told);
+	tcase_add_test(tcase, kernel_that_tells_of_no_changes_is_said);
 	tcase_add_test(tcase, answer_counts_and_not_the_return_value);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);

@@ -474,6 +474,30 @@ def kernel_gate_survives_its_overseer(t: Context) -> None:
 
 
 @vmtest("bookworm-cloud", timeout=1800)
+def kernel_gate_that_somebody_changes_is_put_right(t: Context) -> None:
+    """Without a step of the machine: the kernel tells of each call."""
+    vm = booted(t, *options(0))
+    oversee(vm, *KERNEL_GATE)
+    until(vm, "ready", 0)
+
+    def put_right(*words: str, to: str, says: str) -> None:
+        before = journal(vm).count(says)
+        sh(vm, f"sysgenidctl gate {' '.join(words)}")
+        wait_until(lambda: journal(vm).count(says) > before and state_of(vm).startswith(to), LIMIT, says)
+
+    vm.write("/run/more", "device eth0\n")
+    put_right("disarm", to="open; devices: 1;", says="somebody disarmed the gate: armed again")
+    put_right("arm --exceptions /run/more", to="open;", says="somebody gave the gate other exceptions: armed again")
+    assert json.loads(sh(vm, "sysgenidctl gate get --json"))["excepted_devices"] == 0, "an exception of somebody else"
+    put_right("shut", to="shut;", says="somebody shut the gate: it stays shut")
+    sh(vm, "sysgenidctl gate open; sysgenidctl quiesce")
+    put_right("open", to="shut;", says="somebody opened the gate: shut again")
+    put_right("disarm", to="shut;", says="somebody disarmed the gate: armed again")
+    sh(vm, "sysgenidctl resume")
+    assert state_of(vm).startswith("open;") and status(vm)["state"] == "ready"
+
+
+@vmtest("bookworm-cloud", timeout=1800)
 def kernel_gate_that_cannot_be_armed_holds(t: Context) -> None:
     vm = booted(t, insmod="gate=off")
     oversee(vm, *KERNEL_GATE)
