@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * truth CALL [fifo PRIORITY]: makes one kind of call without end, across a
- * resume, and counts the answers that are stale: given by a call before whose
- * start the hypervisor's id was seen to be new. Says "ready", and ends some
- * calls after the resume with
+ * truth CALL [first | fifo PRIORITY]: makes one kind of call without end, across
+ * a resume, and counts the answers that are stale: given by a call before whose
+ * start the hypervisor's id was seen to be new. first: makes no call before the
+ * id is new. Says "ready", and ends some calls after the resume with
  *
  *	calls N late N stale N
  *
@@ -151,6 +151,7 @@ static const struct {
 int main(int argc, char **argv)
 {
 	unsigned long after = 0, late = 0, stale = 0;
+	const bool first = argc > 2 && !strcmp(argv[2], "first");
 	bool (*call)(void) = NULL;
 	size_t i;
 
@@ -171,8 +172,11 @@ int main(int argc, char **argv)
 	while (after < CALLS_AFTER) {
 		bool new = hw_new(&hw),
 		     old_page = hw.page->generation == hw.generation;
-		bool was_stale = call();
+		bool was_stale;
 
+		if (first && !new)
+			continue;
+		was_stale = call();
 		if (!new)
 			continue;
 		after++;
