@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
  * truth CALL [first | fifo PRIORITY]: makes one kind of call without end, across
- * a resume, and counts the answers that are stale: given by a call before whose
- * start the hypervisor's id was seen to be new. first: makes no call before the
- * id is new. Says "ready", and ends some calls after the resume with
+ * a resume, and counts the stale answers. An answer is stale if the hypervisor's
+ * id was seen to be new before the call began. With first, no call is made before
+ * the id is new. The program says "ready", and ends some calls after the resume
+ * with
  *
  *	calls N late N stale N
  *
