@@ -2,6 +2,7 @@
 /* sock_diag(7): the kernel lists its connections, and destroys those it is told. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <ifaddrs.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
@@ -35,6 +36,15 @@ static int open_diag(void)
 
 /* Which of them; NULL is all. */
 typedef bool wanted_fn(const struct nlmsghdr *h);
+
+/* @killer, @own: -1 and NULL until there is a connection. @failed: 0, or why one is still there. */
+struct search {
+	int list, killer;
+	struct ifaddrs *own;
+	uint32_t states;
+	wanted_fn *wanted;
+	int count, failed;
+};
 
 static int ask(int fd, uint16_t type, uint16_t flags,
 	       const struct inet_diag_req_v2 *body)
@@ -136,10 +146,19 @@ static int end_of_list(const struct nlmsghdr *h)
 		       0;
 }
 
+/* Where there is no connection nobody asks for that. */
+static int be_ready_to_kill(struct search *s)
+{
+	if (s->killer >= 0)
+		return 0;
+	if (!s->own && getifaddrs(&s->own))
+		return -errno;
+	s->killer = open_diag();
+	return s->killer < 0 ? s->killer : 0;
+}
+
 /* One part of a list: 1 if there is more to come. */
-static int destroy_each(int killer, const struct ifaddrs *own,
-			const struct nlmsghdr *h, size_t len, wanted_fn *wanted,
-			int *count, int *failed)
+static int destroy_each(struct search *s, const struct nlmsghdr *h, size_t len)
 {
 	for (; NLMSG_OK(h, len); h = NLMSG_NEXT(h, len)) {
 		const struct inet_diag_msg *m = NLMSG_DATA(h);
@@ -149,95 +168,94 @@ static int destroy_each(int killer, const struct ifaddrs *own,
 			return end_of_list(h);
 		if (h->nlmsg_type == NLMSG_ERROR)
 			return ((const struct nlmsgerr *)NLMSG_DATA(h))->error;
-		if (is_within(m, own) || (wanted && !wanted(h)))
-			continue;
-		r = destroy(killer, m);
+		r = be_ready_to_kill(s);
 		if (r)
-			*failed = r;
+			return r;
+		if (is_within(m, s->own) || (s->wanted && !s->wanted(h)))
+			continue;
+		r = destroy(s->killer, m);
+		if (r)
+			s->failed = r;
 		else
-			++*count;
+			s->count++;
 	}
 	return 1;
 }
 
-static int destroy_family(int killer, const struct ifaddrs *own, uint8_t family,
-			  uint32_t states, wanted_fn *wanted, int *count)
+static int destroy_family(struct search *s, uint8_t family)
 {
 	const struct inet_diag_req_v2 all = {
 		.sdiag_family = family,
 		.sdiag_protocol = IPPROTO_TCP,
 		/* With what is above TCP. */
-		.idiag_ext = wanted ? 1u << (INET_DIAG_INFO - 1) : 0,
-		.idiag_states = states,
+		.idiag_ext = s->wanted ? 1u << (INET_DIAG_INFO - 1) : 0,
+		.idiag_states = s->states,
 	};
 	/* As much as the kernel puts into one message. */
 	_Alignas(struct nlmsghdr) char part[32768];
-	int fd = open_diag(), r, failed = 0;
+	int r = ask(s->list, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &all);
 
-	if (fd < 0)
-		return fd;
-	r = ask(fd, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &all);
 	if (!r)
 		r = 1;
 	while (r > 0) {
-		ssize_t n = recv(fd, part, sizeof(part), 0);
+		ssize_t n = recv(s->list, part, sizeof(part), 0);
 
 		r = n < 0 ? -errno :
-			    destroy_each(killer, own, (struct nlmsghdr *)part,
-					 (size_t)n, wanted, count, &failed);
+			    destroy_each(s, (struct nlmsghdr *)part, (size_t)n);
 	}
-	close(fd);
-	return r ? r : failed;
+	return r ? r : s->failed;
 }
 
 /* 1, 0 or -errno. A file of /proc that is not there is of a kernel without that family. */
 static int has_sockets(const char *path, const char *name)
 {
-	FILE *f = fopen(path, "re");
-	char line[256];
-	int r = -ENODATA;
+	int fd = open(path, O_RDONLY | O_CLOEXEC), used;
+	char text[1024];
+	const char *line;
+	ssize_t n;
 
-	if (!f)
+	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;
-	while (r < 0 && fgets(line, sizeof(line), f)) {
-		int used;
-
-		if (sscanf(line, name, &used) == 1)
-			r = used != 0;
-	}
-	fclose(f);
-	return r;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n < 0 ? 0 : n] = 0;
+	line = strstr(text, name);
+	if (!line || sscanf(line + strlen(name), " inuse %d", &used) != 1)
+		return -ENODATA;
+	return used != 0;
 }
 
 /* Listening ones are counted, too. What cannot be read may have some. */
 static bool is_without_tcp(void)
 {
-	return !has_sockets("/proc/self/net/sockstat", "TCP: inuse %d") &&
-	       !has_sockets("/proc/self/net/sockstat6", "TCP6: inuse %d");
+	return !has_sockets("/proc/self/net/sockstat", "TCP:") &&
+	       !has_sockets("/proc/self/net/sockstat6", "TCP6:");
 }
 
 static int destroy_in(uint32_t states, wanted_fn *wanted)
 {
-	struct ifaddrs *own;
-	int killer, count = 0, r;
+	struct search s = {
+		.list = open_diag(),
+		.killer = -1,
+		.states = states,
+		.wanted = wanted,
+	};
+	int r;
 
-	if (getifaddrs(&own))
-		return -errno;
-	killer = open_diag();
-	if (killer < 0) {
-		freeifaddrs(own);
-		return killer;
-	}
-	r = destroy_family(killer, own, AF_INET, states, wanted, &count);
+	if (s.list < 0)
+		return s.list;
+	r = destroy_family(&s, AF_INET);
 	if (!r)
-		r = destroy_family(killer, own, AF_INET6, states, wanted,
-				   &count);
+		r = destroy_family(&s, AF_INET6);
 	/* A kernel without IPv6. */
 	if (r == -ENOENT)
 		r = 0;
-	close(killer);
-	freeifaddrs(own);
-	return r ? r : count;
+	close(s.list);
+	if (s.killer >= 0)
+		close(s.killer);
+	if (s.own)
+		freeifaddrs(s.own);
+	return r ? r : s.count;
 }
 
 int connections_destroy(void)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -57,17 +58,18 @@ enum recalled gate_file_recall(struct situation *s)
 
 bool gate_file_store(const struct situation *s)
 {
-	FILE *f = fopen(STATE_FILE ".new", "we");
+	int fd = open(STATE_FILE ".new",
+		      O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	char line[64];
 	bool ok;
 
-	if (!f) {
+	if (fd < 0) {
 		log_error(STATE_FILE ".new: %s", strerror(errno));
 		return false;
 	}
 	write_line(line, sizeof(line), s);
-	ok = fputs(line, f) >= 0;
-	if (fclose(f) || !ok || rename(STATE_FILE ".new", STATE_FILE)) {
+	ok = write(fd, line, strlen(line)) == (ssize_t)strlen(line);
+	if (close(fd) || !ok || rename(STATE_FILE ".new", STATE_FILE)) {
 		log_error(STATE_FILE ": %s", strerror(errno));
 		return false;
 	}

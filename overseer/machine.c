@@ -25,6 +25,8 @@
 
 /* Microseconds between looks at a reseed that nothing tells the end of. */
 #define SETTLE_INTERVAL 10000
+/* Until everybody is told that the machine adjusts, if it is not ready before. */
+#define TELLING_PAUSE 50000
 
 static const char *const no_gate[] = {
 	[GATE_NONE] = "no memory for the gate",
@@ -71,6 +73,9 @@ struct machine {
 	struct loop_source *lease;
 	/* NULL: nobody is told. */
 	struct announcer *announcer;
+	/* Of ADJUSTING nobody was told yet, and when everybody is. */
+	bool untold;
+	struct loop_source *telling;
 	/* The next signal for laggards; 0: there is none left. */
 	int signal;
 	unsigned int laggards;
@@ -163,18 +168,44 @@ static void start_lease(struct machine *m)
 		loop_disarm(m->lease);
 }
 
-/* Everybody is told. Whether the gate followed is the matter of enter() and hold(). */
+static void tell_everybody(struct machine *m)
+{
+	m->untold = false;
+	loop_disarm(m->telling);
+	if (m->now.state == ADJUSTING)
+		log_notice("generation %" PRIu32 ": adjusting",
+			   m->now.generation);
+	tell(m);
+	notify_status("%s at generation %" PRIu32 "%s%s",
+		      state_name(m->now.state), m->now.generation,
+		      m->about[0] ? ": " : "", m->about);
+	m->backend->target_set(m->target, m->now.state == READY);
+}
+
+static void on_telling(void *user)
+{
+	tell_everybody(user);
+}
+
+/*
+ * Everybody is told, in order. That the machine adjusts can wait until it is ready:
+ * log, host and systemd take longer than the way there. Whether the gate followed
+ * is the matter of enter() and hold().
+ */
 static void become(struct machine *m, enum state state, uint32_t generation,
 		   bool until_resume)
 {
+	if (m->untold)
+		tell_everybody(m);
 	m->now = (struct situation){ state, generation, until_resume };
 	if (state == READY)
 		backoff_reset(m->again);
 	start_lease(m);
-	tell(m);
-	notify_status("%s at generation %" PRIu32 "%s%s", state_name(state),
-		      generation, m->about[0] ? ": " : "", m->about);
-	m->backend->target_set(m->target, state == READY);
+	m->untold = state == ADJUSTING;
+	if (m->untold)
+		loop_arm(m->telling, TELLING_PAUSE);
+	else
+		tell_everybody(m);
 }
 
 static enum state state_with(const struct machine *m, enum event event)
@@ -573,14 +604,13 @@ static void adjust(struct machine *m, uint32_t generation)
 	m->published = sysgenid_get_info(m->g, &info, sizeof(info)) ?
 			       m->closed :
 			       info.time;
-	log_notice("generation %" PRIu32 ": adjusting", generation);
 	if (!destroy_connections(m))
 		return;
 	m->destroyed = now_ns();
 	/* Hooks and new sessions make keys, and frozen units draw on. */
 	if (!is_reseeded(m, NULL))
 		return;
-	if (!m->config->reset_sessions) {
+	if (!m->config->reset_sessions || !sessions_are_possible()) {
 		run_hooks(m);
 		return;
 	}
@@ -1194,6 +1224,8 @@ static const char *start(struct machine *m)
 	if (destroys_connections(m->config) && connections_prepare() < 0)
 		log_warning(
 			"this kernel does not list TCP connections: a new generation will hold the machine, unless destroy-connections = no");
+	if (m->config->reset_sessions)
+		sessions_prepare();
 	if (recalled == RECALLED)
 		log_notice("found %s at generation %" PRIu32,
 			   state_name(before.state), before.generation);
@@ -1250,7 +1282,8 @@ struct machine *machine_new(struct loop *loop, const struct backend *backend,
 	m->again = backoff_new(loop, on_again, m);
 	m->lease = loop_add_timer(loop, on_lease, m);
 	m->settling = loop_add_timer(loop, on_settling, m);
-	if (m->again && m->lease && m->settling)
+	m->telling = loop_add_timer(loop, on_telling, m);
+	if (m->again && m->lease && m->settling && m->telling)
 		return m;
 	machine_free(m);
 	return NULL;
@@ -1271,6 +1304,7 @@ void machine_free(struct machine *m)
 	backoff_free(m->again);
 	loop_remove(m->lease);
 	loop_remove(m->settling);
+	loop_remove(m->telling);
 	announcer_free(m->announcer);
 	config_free(m->config);
 	free(m);

@@ -154,6 +154,33 @@ int mounts_each(mounts_fn *fn, void *user)
 	return r;
 }
 
+static bool starts_with(const char *text, const char *with)
+{
+	return !strncmp(text, with, strlen(with));
+}
+
+int mounts_are_possible(void)
+{
+	FILE *f = fopen("/proc/filesystems", "re");
+	bool any = false;
+	char line[64];
+	int r = 0;
+
+	if (!f)
+		return -errno;
+	while (fgets(line, sizeof(line), f)) {
+		const char *type = strchr(line, '\t');
+
+		any |= type && (starts_with(type + 1, "cifs") ||
+				starts_with(type + 1, "smb3") ||
+				starts_with(type + 1, "nfs"));
+	}
+	if (ferror(f))
+		r = -EIO;
+	fclose(f);
+	return r ? r : any;
+}
+
 const char *mounts_session(const struct mount *m)
 {
 	if (!strcmp(m->type, "cifs") || !strcmp(m->type, "smb3"))

@@ -23,6 +23,8 @@ typedef int mounts_fn(void *user, const struct mount *m);
  */
 int mounts_each(mounts_fn *fn, void *user);
 
+/* 1, 0 or -errno: the kernel has file systems that keep such a session. */
+int mounts_are_possible(void);
 /* The session with a server that the kernel keeps for a mount: "SMB" for example; or NULL. */
 const char *mounts_session(const struct mount *m);
 

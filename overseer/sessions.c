@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -9,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "connections.h"
@@ -74,6 +77,81 @@ static bool is_kept(const struct sessions *s, const char *what,
 	       strstr(s->kept, entry);
 }
 
+/* ---- what can keep them ---- */
+
+#ifndef MODULES
+#define MODULES "/sys/module"
+#endif
+
+static int wireguard_is_there(void)
+{
+	return netlink_family("wireguard");
+}
+
+static int macsec_is_there(void)
+{
+	return netlink_family("macsec");
+}
+
+static int smb_server_is_there(void)
+{
+	return netlink_family("SMBD_GENL");
+}
+
+/* @is_there: 0, or -errno, or more than 0. @modules: those that bring it. */
+static const struct part {
+	int (*is_there)(void);
+	const char *modules[3];
+} parts[] = {
+	{ wireguard_is_there, { "wireguard" } },
+	{ macsec_is_there, { "macsec" } },
+	{ smb_server_is_there, { "ksmbd" } },
+	{ ipsec_is_there, { "xfrm_user", "af_key" } },
+	{ connections_tls_is_there, { "tls" } },
+	{ mounts_are_possible, { "cifs", "nfs" } },
+};
+
+#define PARTS (sizeof(parts) / sizeof(parts[0]))
+
+/* The directory of loaded modules, where only one that comes can bring a part; -1: any part may be there. */
+static int modules = -1;
+
+static bool has_module(const struct part *p)
+{
+	for (const char *const *name = p->modules; *name; name++) {
+		if (!faccessat(modules, *name, F_OK, 0) || errno != ENOENT)
+			return true;
+	}
+	return false;
+}
+
+void sessions_prepare(void)
+{
+	struct statfs fs;
+	bool none;
+
+	if (modules >= 0)
+		close(modules);
+	modules = open(MODULES, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	none = modules >= 0 && !fstatfs(modules, &fs) &&
+	       fs.f_type == SYSFS_MAGIC;
+	for (size_t i = 0; none && i < PARTS; i++)
+		none = !parts[i].is_there();
+	if (none || modules < 0)
+		return;
+	close(modules);
+	modules = -1;
+}
+
+bool sessions_are_possible(void)
+{
+	bool any = modules < 0;
+
+	for (size_t i = 0; !any && i < PARTS; i++)
+		any = has_module(&parts[i]);
+	return any;
+}
+
 /* ---- in a network namespace ---- */
 
 static int reset_wireguard(struct sessions *s, ino_t id)
@@ -136,11 +214,6 @@ static int reset_in_namespace(void *user, ino_t id)
 
 /* ---- in all of them ---- */
 
-static bool starts_with(const char *text, const char *with)
-{
-	return !strncmp(text, with, strlen(with));
-}
-
 static int find_mount(void *user, const struct mount *m)
 {
 	struct sessions *s = user;
@@ -155,30 +228,15 @@ static int find_mount(void *user, const struct mount *m)
 /* Neither processes nor namespaces are walked through for what the kernel does not have. */
 static int find_mounts(struct sessions *s)
 {
-	FILE *f = fopen("/proc/filesystems", "re");
-	bool any = false;
-	char line[64];
-	int r = 0;
+	int r = mounts_are_possible();
 
-	if (!f)
-		return -errno;
-	while (fgets(line, sizeof(line), f)) {
-		const char *type = strchr(line, '\t');
-
-		any |= type && (starts_with(type + 1, "cifs") ||
-				starts_with(type + 1, "smb3") ||
-				starts_with(type + 1, "nfs"));
-	}
-	if (ferror(f))
-		r = -EIO;
-	fclose(f);
-	return r || !any ? r : mounts_each(find_mount, s);
+	return r > 0 ? mounts_each(find_mount, s) : r;
 }
 
 /* Its daemon talks to the kernel by this family. */
 static int find_smb_server(struct sessions *s)
 {
-	int r = netlink_family("SMBD_GENL");
+	int r = smb_server_is_there();
 
 	if (r > 0)
 		keep(s, "SMB server", "ksmbd");
@@ -189,8 +247,8 @@ static int reset_all(struct sessions *s)
 {
 	int r;
 
-	s->wireguard = netlink_family("wireguard");
-	s->macsec = netlink_family("macsec");
+	s->wireguard = wireguard_is_there();
+	s->macsec = macsec_is_there();
 	s->ipsec = ipsec_is_there();
 	s->tls = connections_tls_is_there();
 	r = fail(s, s->wireguard, "list of netlink families");

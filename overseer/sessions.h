@@ -2,6 +2,8 @@
 #ifndef SESSIONS_H
 #define SESSIONS_H
 
+#include <stdbool.h>
+
 #include "loop.h"
 
 /*
@@ -16,6 +18,13 @@ struct sessions;
  * @kept: "", or one line with what is as it was.
  */
 typedef void sessions_done_fn(void *user, const char *failed, const char *kept);
+
+/*
+ * False: when sessions_prepare() looked, the kernel had nothing that keeps sessions,
+ * and no module has brought it since. Whatever cannot be looked at may be there.
+ */
+bool sessions_are_possible(void);
+void sessions_prepare(void);
 
 /* In a thread: the kernel may take its time. NULL: no memory, or no thread. */
 struct sessions *sessions_reset(struct loop *loop, sessions_done_fn *done,

@@ -41,6 +41,7 @@ static struct world {
 	bool no_reseed, pending, no_info, unsafe, cannot_remember,
 		nobody_is_outdated;
 	bool no_cgroup;
+	bool no_sessions;
 	/* The process that may not be frozen, and what is. */
 	pid_t client;
 	char frozen[64];
@@ -61,6 +62,8 @@ static struct world {
 	unsigned int sets, opens, on_top;
 	bool target, removed;
 	char line[1024];
+	/* Each state that was told, with the number of openings until then. */
+	char told[256];
 	int fd, events;
 	commands_done_fn *done;
 	watchers_done_fn *confirmed;
@@ -376,6 +379,15 @@ static void end_waiting(int r)
 	world.confirmed(world.user, r, r ? 1 : 0);
 }
 
+void sessions_prepare(void)
+{
+}
+
+bool sessions_are_possible(void)
+{
+	return !world.no_sessions;
+}
+
 struct sessions *sessions_reset(struct loop *l, sessions_done_fn *done,
 				void *user)
 {
@@ -460,10 +472,15 @@ void announcer_free(struct announcer *a)
 
 void announcer_say(struct announcer *a, struct json_object *line)
 {
-	if (a)
-		snprintf(world.line, sizeof(world.line), "%s",
-			 json_object_to_json_string_ext(
-				 line, JSON_C_TO_STRING_PLAIN));
+	const size_t len = strlen(world.told);
+
+	if (!a)
+		return;
+	snprintf(world.line, sizeof(world.line), "%s",
+		 json_object_to_json_string_ext(line, JSON_C_TO_STRING_PLAIN));
+	snprintf(world.told + len, sizeof(world.told) - len, "%s %u, ",
+		 json_object_get_string(json_object_object_get(line, "state")),
+		 world.opens);
 }
 
 void publishing_look(struct publishing *p)
@@ -604,6 +621,20 @@ static void wait_for_event(void)
 static void try_until(enum state state, uint32_t generation)
 {
 	while (!is_in(state, generation))
+		wait_for_event();
+}
+
+/* At the end. */
+static bool was_told(const char *states)
+{
+	const size_t len = strlen(world.told), end = strlen(states);
+
+	return len >= end && !strcmp(world.told + len - end, states);
+}
+
+static void wait_until_told(const char *states)
+{
+	while (!was_told(states))
 		wait_for_event();
 }
 
@@ -954,6 +985,42 @@ START_TEST(generation_while_sessions_are_reset_begins_again)
 	ck_assert_uint_eq(world.cancelled, 1);
 	end_sessions(NULL, "");
 	adjusts_to_ready(7);
+}
+END_TEST
+
+START_TEST(sessions_that_nothing_keeps_are_not_waited_for)
+{
+	world.no_sessions = true;
+	restore_with_sessions();
+	ck_assert_ptr_null(world.resetting);
+	adjusts_to_ready(6);
+}
+END_TEST
+
+START_TEST(everybody_is_told_in_order_after_the_gate_is_open)
+{
+	start_ready();
+	world.told[0] = 0;
+	world.opens = 0;
+	restore();
+	while (!world.running)
+		wait_for_event();
+	ck_assert_str_eq(world.told, "");
+	adjusts_to_ready(6);
+	ck_assert_str_eq(world.told, "adjusting 1, ready 1, ");
+}
+END_TEST
+
+START_TEST(long_adjustment_is_told_meanwhile)
+{
+	start_ready();
+	world.told[0] = 0;
+	world.opens = 0;
+	restore();
+	wait_until_told("adjusting 0, ");
+	ck_assert(!world.target);
+	adjusts_to_ready(6);
+	ck_assert_str_eq(world.told, "adjusting 0, ready 1, ");
 }
 END_TEST
 
@@ -1593,8 +1660,10 @@ START_TEST(generation_while_the_last_reseed_is_awaited_is_adjusted_to)
 {
 	adjust_while_pending("reseed = settled\n");
 	world.pending = false;
+	world.told[0] = 0;
 	restore();
 	settle();
+	wait_until_told("adjusting 0, adjusting 0, ");
 	/* Nobody looks any more: hooks run. */
 	ck_assert_int_eq(loop_run_once(loop, 50000), 0);
 	ck_assert_uint_eq(world.opens, 0);
@@ -1964,6 +2033,10 @@ static Suite *states(void)
 			    2);
 	tcase_add_test(tcase, stale_wait_for_watchers_adjusts_again);
 	tcase_add_test(tcase, nobody_is_waited_for_where_nobody_is_outdated);
+	tcase_add_test(tcase, sessions_that_nothing_keeps_are_not_waited_for);
+	tcase_add_test(tcase,
+		       everybody_is_told_in_order_after_the_gate_is_open);
+	tcase_add_test(tcase, long_adjustment_is_told_meanwhile);
 	tcase_add_test(tcase, quiesced_is_not_said_of_an_old_generation);
 	tcase_add_test(tcase, force_while_quiescing_fails_who_asked_for_that);
 	tcase_add_test(tcase, forced_with_frozen_units_says_so);
