@@ -212,7 +212,10 @@ bool sysgenid_publish_moved(void)
  */
 bool sysgenid_moved_whole(void)
 {
-	return sysgenid_id_differs_whole(sysgenid.record->id);
+	const u64 *hardware = sysgenid.hardware_id, *recorded = sysgenid.record->id;
+
+	return hardware && READ_ONCE(hardware[0]) != READ_ONCE(recorded[0]) &&
+	       READ_ONCE(hardware[1]) != READ_ONCE(recorded[1]);
 }
 
 /* sysgenid_unmixed - does the hardware id differ from the one that was mixed last? */

@@ -212,15 +212,6 @@ static inline bool sysgenid_id_differs(const u64 id[2])
 	return hardware && ((READ_ONCE(hardware[0]) ^ id[0]) | (READ_ONCE(hardware[1]) ^ id[1]));
 }
 
-/* Does each of its halves? */
-static inline bool sysgenid_id_differs_whole(const u64 id[2])
-{
-	const u64 *hardware = sysgenid.hardware_id;
-
-	return hardware && READ_ONCE(hardware[0]) != READ_ONCE(id[0]) &&
-	       READ_ONCE(hardware[1]) != READ_ONCE(id[1]);
-}
-
 /*
  * sysgenid_moved - does the hardware id differ from the recorded one?
  *
