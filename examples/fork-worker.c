@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * A worker that was forked after the handle was opened. It can go on to check
- * with what it has inherited; to learn the new generation it opens a handle of
- * its own. It prints an id for each SIGUSR1 that its parent gets.
+ * A worker that was forked after the handle was opened. The worker can go on to
+ * check with what it has inherited. To learn the new generation the worker opens
+ * a handle of its own. Prints an id for each SIGUSR1 that the parent gets.
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Hands out five unique ids for each SIGUSR1, also in clones of this machine:
- * check, draw, check again, and draw anew if the machine was resumed as another
+ * Hands out five unique ids for each SIGUSR1, also in clones of this machine.
+ * Check, draw, check again, and draw anew if the machine was resumed as another
  * one. Compare ids-plain.c.
  */
 #include <inttypes.h>

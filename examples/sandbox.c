@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * A process that may only read, write and exit (seccomp). It was given the pages
- * before, so it can check. What it has to be told after a resume, its parent
- * tells it. Prints an id for each SIGUSR1.
+ * A process that may only read, write and exit (seccomp). The process was given
+ * the pages before, and so can check. What the process has to be told after a
+ * resume, its parent tells it. Prints an id for each SIGUSR1.
  */
 #include <inttypes.h>
 #include <linux/seccomp.h>

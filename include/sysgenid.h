@@ -56,9 +56,9 @@ struct sysgenid;
 #define SYSGENID_FORK_MAGIC ((uint64_t)0x4b524f46 << 32 | 0x44494753)
 
 /*
- * Pages of the kernel's, which nobody can write to. They stay where they are,
- * in children too, until sysgenid_close(). Each id has 16 bytes; without access
- * to the hardware page both name the same zeros.
+ * Pages of the kernel's, which nobody can write to. The pages stay where they
+ * are, in children too, until sysgenid_close(). Each id has 16 bytes; without
+ * access to the hardware page both name the same zeros.
  */
 struct sysgenid_view {
 	const uint32_t *generation;
@@ -111,8 +111,9 @@ struct sysgenid_info {
 
 /*
  * Opens /dev/sysgenid, and /dev/sysgenid-hw where that is permitted. @flags:
- * 0, or SYSGENID_OPEN_SOFT. -ENOENT: no such device; -ENODEV: it is not a
- * sysgenid device, or the page file is not to be trusted or has no publisher.
+ * 0, or SYSGENID_OPEN_SOFT. Fails with -ENOENT: no such device. Fails with
+ * -ENODEV: not a sysgenid device, or the page file is not to be trusted or has
+ * no publisher.
  */
 int sysgenid_open(struct sysgenid **out, unsigned int flags);
 /*
@@ -157,7 +158,7 @@ int sysgenid_confirm(struct sysgenid *g, uint32_t generation);
 int sysgenid_track(struct sysgenid *g, bool on);
 /*
  * "What I hold in memory is from @generation", not from the moment of the open.
- * @flags: 0, or SYSGENID_DECLARE_UNKNOWN if nobody knows.
+ * @flags: 0, or SYSGENID_DECLARE_UNKNOWN if that is unknown.
  */
 int sysgenid_declare(struct sysgenid *g, uint32_t generation,
 		     unsigned int flags);
@@ -180,9 +181,10 @@ int sysgenid_wait_watchers(struct sysgenid *g, uint32_t generation,
 			   uint32_t *outdated);
 /*
  * Tracked watchers that are outdated, or with SYSGENID_LIST_ALL all of them.
- * @cursor is 0 at first, and 0 again when there are no more. @count is the room
- * in @entries, then how many came. @entry_size is sizeof(*entries).
- * @generation, the one that the answer is about, may be NULL.
+ * The @cursor is 0 at first, and 0 again when there are no more. The @count is
+ * the room in @entries, then how many came. The @entry_size is
+ * sizeof(*entries). The @generation, the one that the answer is about, may be
+ * NULL.
  */
 int sysgenid_list_watchers(struct sysgenid *g, unsigned int flags,
 			   uint64_t *cursor, struct sysgenid_watcher *entries,
@@ -202,13 +204,14 @@ int sysgenid_get_info(struct sysgenid *g, struct sysgenid_info *info,
  * Whether the generation may be another than @seen, which came from one of the
  * calls above. "No" means: no resume lies between that call and this one. "Yes"
  * means: undo, ask sysgenid_read(), and do it again. In counter mode the "no"
- * is late by as much as the kernel is: see sysgenid_is_exact().
+ * may be stale until the kernel has handled the resume: see
+ * sysgenid_is_exact().
  *
  * The order of the loads is the point. The module stores the generation, then
- * (smp_wmb in publish) the record of the id it belongs to. So whoever loads a
+ * (smp_wmb in publish) the record of the id it belongs to. Whoever loads a
  * word of the new record, and after it (acquire) the generation, gets the new
- * generation; and whoever loads the old record, and after it (acquire) the
- * hardware id of a resumed machine, finds that they differ.
+ * generation. Whoever loads the old record, and after it (acquire) the hardware
+ * id of a resumed machine, finds that they differ.
  *
  * The fences bind the compiler alone: what the caller did before stays before,
  * and what it does next stays behind. The processor needs none, as a machine is

@@ -161,7 +161,7 @@ def check_lint(root):
         out = subprocess.run(["mandoc", "-T", "lint", "-W", "style", page],
                              capture_output=True, text=True).stdout
         for line in out.splitlines():
-            # It looks among the installed pages; "names" looks among ours.
+            # Mandoc looks among the installed pages; "names" looks among ours.
             if "referenced manual not found" not in line:
                 problem(line)
 

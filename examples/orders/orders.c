@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
  * Submits orders to a PostgreSQL server, each over a new connection and with a
- * number out of a batch that was drawn in advance. Check, act, check again; and
- * here the act has left the machine before the second check, so that to undo it
- * takes a second transaction, which makes the order void.
+ * number out of a batch that was drawn in advance. Check, act, check again. Here
+ * the act has left the machine before the second check. So the undoing takes a
+ * second transaction, which makes the order void.
  *
  * An order whose fate is not known, because the connection broke, is undone in
  * the same way. A connection from before a snapshot is always broken in a clone.
- * So both clones undo the order that the machine was busy with; the machine
+ * So both clones undo the order that the machine was busy with. The machine
  * itself is taken to have ended at the snapshot, as a template does.
  *
  * Where and who the server is comes from the environment (PGHOST, PGPORT ...).
