@@ -8,34 +8,40 @@
 #include "armed.h"
 #include "log.h"
 
-/* On a tmpfs: the gate ends with the kernel. */
+/* On a tmpfs: gate and rules end with the kernel. */
 #ifndef ARMED_FILE
 #define ARMED_FILE "/run/sysgenid/overseer.armed"
 #endif
 
-int armed_is_noted(void)
+static const char *const files[] = {
+	[ARMED_KERNEL] = ARMED_FILE,
+	[ARMED_RULES] = ARMED_FILE ".nftables",
+};
+
+static bool complain(const char *file)
 {
-	if (!access(ARMED_FILE, F_OK))
+	log_error("%s: %s", file, strerror(errno));
+	return false;
+}
+
+int armed_is_noted(enum armed what)
+{
+	if (!access(files[what], F_OK))
 		return 1;
 	return errno == ENOENT ? 0 : -errno;
 }
 
-bool armed_note(void)
+bool armed_note(enum armed what)
 {
-	int fd = open(ARMED_FILE, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	int fd = open(files[what], O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 
-	if (fd < 0) {
-		log_error(ARMED_FILE ": %s", strerror(errno));
-		return false;
-	}
+	if (fd < 0)
+		return complain(files[what]);
 	close(fd);
 	return true;
 }
 
-bool armed_forget(void)
+bool armed_forget(enum armed what)
 {
-	if (!unlink(ARMED_FILE) || errno == ENOENT)
-		return true;
-	log_error(ARMED_FILE ": %s", strerror(errno));
-	return false;
+	return !unlink(files[what]) || errno == ENOENT || complain(files[what]);
 }

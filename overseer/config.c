@@ -391,6 +391,12 @@ static bool has_announce_device(const struct config *c)
 	return c->announce && *c->announce == '/';
 }
 
+static bool has_network(const struct config *c)
+{
+	return c->gate != GATE_NONE || c->reset_sessions ||
+	       c->destroy_connections == DESTROY_ALWAYS;
+}
+
 /* No name is a part of another. */
 static const struct {
 	const char *name;
@@ -402,6 +408,7 @@ static const struct {
 	[STEP_FREEZE] = { "freeze", has_freeze },
 	[STEP_ANNOUNCE_VSOCK] = { "announce=vsock", has_announce_vsock },
 	[STEP_ANNOUNCE_DEVICE] = { "announce=path", has_announce_device },
+	[STEP_NETWORK] = { "gate,sessions,destroy-connections", has_network },
 };
 
 const char *config_step_name(enum config_step step)

@@ -59,6 +59,8 @@ enum config_step {
 	STEP_FREEZE,
 	STEP_ANNOUNCE_VSOCK,
 	STEP_ANNOUNCE_DEVICE,
+	/* The last: those above say better what was turned on. */
+	STEP_NETWORK,
 	STEPS,
 };
 

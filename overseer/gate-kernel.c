@@ -225,7 +225,7 @@ bool gate_kernel_set(struct gate_kernel *k, const struct situation *s)
 		log_warning("somebody disarmed the gate: armed again");
 		k->armed = false;
 	}
-	if (!k->armed && !armed_note())
+	if (!k->armed && !armed_note(ARMED_KERNEL))
 		return false;
 	if (s->state != READY)
 		return shut(k, &now);
@@ -313,5 +313,5 @@ bool gate_kernel_remove(struct gate_kernel *k)
 	if (r)
 		return complain("disarm the gate", r);
 	k->armed = false;
-	return armed_forget();
+	return armed_forget(ARMED_KERNEL);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The gate: which kind the configuration wants, what it remembers in a file, and what is left of other kinds. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -54,7 +55,8 @@ struct gate *gate_new(const struct config *c)
 		return NULL;
 	}
 	gate->config = c;
-	if ((!uses_rules(gate) || open_rules(gate)) &&
+	if ((!uses_rules(gate) ||
+	     (armed_note(ARMED_RULES) && open_rules(gate))) &&
 	    (!uses_kernel(gate) || open_kernel(gate)))
 		return gate;
 	gate_free(gate);
@@ -73,8 +75,11 @@ void gate_free(struct gate *gate)
 /* 1, 0, or -errno after a complaint. */
 static int look_for_rules(void)
 {
-	const int there = gate_nftables_is_there();
+	int there = gate_nftables_is_there();
 
+	/* Who has no gate may have no right to look. Who had one noted it before there were rules. */
+	if (there == -EPERM && !armed_is_noted(ARMED_RULES))
+		there = 0;
 	if (there < 0)
 		log_error("nftables: the rules cannot be listed: %s",
 			  strerror(-there));
@@ -83,7 +88,7 @@ static int look_for_rules(void)
 
 static int look_for_kernel(void)
 {
-	const int there = armed_is_noted();
+	const int there = armed_is_noted(ARMED_KERNEL);
 
 	if (there < 0)
 		log_error("it is not known whether the gate is armed: %s",
@@ -110,6 +115,8 @@ static enum recalled recall_from_rules(struct gate *gate, struct situation *s)
 
 	/* Even if they cannot be read: who opens by force is to be rid of them. */
 	gate->rules_left = !uses_rules(gate) && there > 0;
+	if (!there && !uses_rules(gate))
+		armed_forget(ARMED_RULES);
 	if (there <= 0)
 		return there ? CANNOT_LOOK : NOTHING_THERE;
 	return open_rules(gate) ? gate_nftables_recall(gate->rules, s) :
@@ -152,7 +159,8 @@ enum recalled gate_recall(struct gate *gate, struct situation *s)
 
 static bool remove_rules(struct gate *gate)
 {
-	return open_rules(gate) && gate_nftables_set(gate->rules, NULL);
+	return open_rules(gate) && gate_nftables_set(gate->rules, NULL) &&
+	       armed_forget(ARMED_RULES);
 }
 
 static bool remove_kernel(struct gate *gate)

@@ -28,6 +28,7 @@ static const char *const taken[STEPS] = {
 			  "RestrictNamespaces=yes\n",
 	[STEP_GATE_KERNEL] = "CapabilityBoundingSet=~CAP_CHECKPOINT_RESTORE\n",
 	[STEP_FREEZE] = "ProtectControlGroups=yes\n",
+	[STEP_NETWORK] = "CapabilityBoundingSet=~CAP_NET_ADMIN\n",
 	[STEP_ANNOUNCE_VSOCK] = "RestrictAddressFamilies=~AF_VSOCK\n",
 	[STEP_ANNOUNCE_DEVICE] = "DeviceAllow=\n"
 				 "DeviceAllow=/dev/sysgenid rw\n",
@@ -48,8 +49,10 @@ static bool is_needed(const struct config *c, enum config_step step)
 {
 	return config_has_step(c, step) ||
 	       (step == STEP_FREEZE && may_have_frozen()) ||
-	       /* A gate that an overseer with another configuration armed is to be disarmed. */
-	       (step == STEP_GATE_KERNEL && armed_is_noted());
+	       /* A gate of an overseer with another configuration is to be taken away. */
+	       (step == STEP_GATE_KERNEL && armed_is_noted(ARMED_KERNEL)) ||
+	       (step == STEP_NETWORK &&
+		(armed_is_noted(ARMED_KERNEL) || armed_is_noted(ARMED_RULES)));
 }
 
 static void write_lines(FILE *f, const struct config *c)

@@ -16,6 +16,8 @@
 #include "gate.h"
 #include "log.h"
 
+#define NOTED_RULES ARMED_FILE ".nftables"
+
 static struct config config;
 static const struct situation ready = { READY, 5, false };
 static const struct situation adjusting = { ADJUSTING, 5, false };
@@ -45,6 +47,8 @@ void log_line(int priority, const char *format, ...)
 
 static struct {
 	bool there, closed, fail;
+	/* Of a look for them. */
+	int error;
 	struct situation s;
 	/* What the kernel's gate was when the rules last changed. */
 	uint32_t gate;
@@ -64,7 +68,7 @@ void gate_nftables_free(struct gate_nftables *gate)
 
 int gate_nftables_is_there(void)
 {
-	return rules.there;
+	return rules.error ? rules.error : rules.there;
 }
 
 enum recalled gate_nftables_recall(struct gate_nftables *gate,
@@ -122,6 +126,7 @@ static void setup(void)
 	remove(STATE_FILE);
 	rmdir(ARMED_FILE);
 	remove(ARMED_FILE);
+	remove(NOTED_RULES);
 	fclose(fopen(GATE_ATTRIBUTE, "w"));
 	memset(&rules, 0, sizeof(rules));
 	memset(said, 0, sizeof(said));
@@ -584,6 +589,66 @@ START_TEST(gate_of_somebody_else_stays)
 }
 END_TEST
 
+/* An overseer without a gate has no right to look for rules, and those that had it noted theirs. */
+START_TEST(rules_that_nobody_may_look_for_are_there_if_they_are_noted)
+{
+	struct situation s;
+	struct gate *gate;
+
+	config.gate = GATE_NFTABLES;
+	gate = new_gate();
+	ck_assert(!access(NOTED_RULES, F_OK));
+	gate_free(gate);
+	config.gate = GATE_NONE;
+	gate = new_gate();
+	rules.error = -EPERM;
+	ck_assert_int_eq(gate_recall(gate, &s), CANNOT_LOOK);
+	ck_assert(gate_is_there());
+	ck_assert_int_eq(gate_left(), GATE_NFTABLES);
+	ck_assert(!gate_remove(gate));
+	/* There are none: the next one needs no right. */
+	rules.error = 0;
+	ck_assert_int_eq(gate_recall(gate, &s), NOTHING_THERE);
+	ck_assert(access(NOTED_RULES, F_OK));
+	rules.error = -EPERM;
+	ck_assert_int_eq(gate_recall(gate, &s), NOTHING_THERE);
+	ck_assert_int_eq(gate_left(), GATE_NONE);
+	ck_assert(gate_remove(gate));
+	/* Another error tells nothing. */
+	rules.error = -ENOBUFS;
+	ck_assert_int_eq(gate_recall(gate, &s), CANNOT_LOOK);
+	gate_free(gate);
+}
+END_TEST
+
+START_TEST(removed_rules_are_not_noted_any_more)
+{
+	struct gate *gate;
+	struct situation s;
+
+	config.gate = GATE_NFTABLES;
+	gate = new_gate();
+	ck_assert(gate_set(gate, &quiesced));
+	gate_free(gate);
+	config.gate = GATE_NONE;
+	gate = new_gate();
+	ck_assert_int_eq(gate_recall(gate, &s), RECALLED);
+	ck_assert(!access(NOTED_RULES, F_OK));
+	ck_assert(gate_set(gate, &s));
+	ck_assert(access(NOTED_RULES, F_OK));
+	gate_free(gate);
+}
+END_TEST
+
+START_TEST(rules_that_cannot_be_noted_are_no_gate)
+{
+	ck_assert_int_eq(mkdir(NOTED_RULES, 0700), 0);
+	config.gate = GATE_NFTABLES;
+	ck_assert_ptr_null(gate_new(&config));
+	rmdir(NOTED_RULES);
+}
+END_TEST
+
 /* "stop", and "--open", which does not know the configuration. */
 START_TEST(removed_gate_is_disarmed)
 {
@@ -778,6 +843,11 @@ int main(void)
 	tcase_add_test(tcase, leftover_that_cannot_be_taken_away_is_said);
 	tcase_add_test(tcase, older_kind_stays_while_the_new_one_fails);
 	tcase_add_test(tcase, gate_of_somebody_else_stays);
+	tcase_add_test(
+		tcase,
+		rules_that_nobody_may_look_for_are_there_if_they_are_noted);
+	tcase_add_test(tcase, removed_rules_are_not_noted_any_more);
+	tcase_add_test(tcase, rules_that_cannot_be_noted_are_no_gate);
 	tcase_add_loop_test(tcase, removed_gate_is_disarmed, 0, 2);
 	tcase_add_test(tcase,
 		       closed_on_top_keeps_what_is_remembered_and_excepted);

@@ -21,15 +21,19 @@ from pathlib import Path
 
 GENERATOR, OVERSEER, UNIT = map(os.path.abspath, sys.argv[1:4])
 NAME = "sysgenid-overseer.service"
-NOTHING = "gate = nftables\nsessions = keep\ndestroy-connections = no\nlaggards = report\n"
-# A line that turns a step on: what the drop-in does not take then, and what it is called.
+NOTHING = "gate = none\nsessions = keep\ndestroy-connections = no\nlaggards = report\n"
+SHARED = "gate,sessions,destroy-connections"
+NETWORK = "CapabilityBoundingSet=~CAP_NET_ADMIN"
+# A line that turns a step on: what the drop-in does not take then, and what it is called. Some steps share a right.
 STEPS = {
-    "laggards = kill": (["CapabilityBoundingSet=~CAP_KILL"], "laggards=kill"),
-    "sessions = reset": (["CapabilityBoundingSet=~CAP_SYS_ADMIN", "RestrictNamespaces=yes"], "sessions=reset"),
-    "gate = kernel": (["CapabilityBoundingSet=~CAP_CHECKPOINT_RESTORE"], "gate=kernel"),
-    "freeze = a.service": (["ProtectControlGroups=yes"], "freeze"),
-    "announce = vsock:2:1": (["RestrictAddressFamilies=~AF_VSOCK"], "announce=vsock"),
-    "announce = /dev/ttyS1": (["DeviceAllow=", "DeviceAllow=/dev/sysgenid rw"], "announce=path"),
+    "laggards = kill": (["CapabilityBoundingSet=~CAP_KILL"], ["laggards=kill"]),
+    "sessions = reset": (["CapabilityBoundingSet=~CAP_SYS_ADMIN", "RestrictNamespaces=yes", NETWORK], ["sessions=reset", SHARED]),
+    "gate = kernel": (["CapabilityBoundingSet=~CAP_CHECKPOINT_RESTORE", NETWORK], ["gate=kernel", SHARED]),
+    "gate = nftables": ([NETWORK], [SHARED]),
+    "destroy-connections = yes": ([NETWORK], [SHARED]),
+    "freeze = a.service": (["ProtectControlGroups=yes"], ["freeze"]),
+    "announce = vsock:2:1": (["RestrictAddressFamilies=~AF_VSOCK"], ["announce=vsock"]),
+    "announce = /dev/ttyS1": (["DeviceAllow=", "DeviceAllow=/dev/sysgenid rw"], ["announce=path"]),
 }
 
 
@@ -65,13 +69,13 @@ class Generator(unittest.TestCase):
 
     def test_a_step_that_is_off_loses_its_rights_and_no_other_does(self) -> None:
         settings, names = self.taken(NOTHING)
-        self.assertEqual(sorted(settings), sorted(line for lines, _ in STEPS.values() for line in lines))
-        self.assertEqual(sorted(names), sorted(name for _, name in STEPS.values()))
-        for key, (lines, name) in STEPS.items():
+        self.assertEqual(sorted(settings), sorted({line for lines, _ in STEPS.values() for line in lines}))
+        self.assertEqual(sorted(names), sorted({name for _, names in STEPS.values() for name in names}))
+        for key, (lines, its) in STEPS.items():
             others = [line for line in NOTHING.splitlines() if line.split()[0] != key.split()[0]]
             left, told = self.taken("".join(f"{line}\n" for line in (*others, key)))
             self.assertEqual(sorted(left + lines), sorted(settings), key)
-            self.assertEqual(sorted([*told, name]), sorted(names), key)
+            self.assertEqual(sorted(told + its), sorted(names), key)
 
     def test_without_a_file_the_defaults_count(self) -> None:
         self.assertEqual(self.run_generator(), 0)
@@ -118,17 +122,43 @@ class Generator(unittest.TestCase):
         armed.symlink_to("overseer.armed")
         self.assertNotIn("CapabilityBoundingSet=~CAP_CHECKPOINT_RESTORE", self.taken(NOTHING)[0])
 
+    def test_rules_that_are_left_can_be_removed(self) -> None:
+        self.assertIn(NETWORK, self.taken(NOTHING)[0])
+        for name in ("overseer.armed", "overseer.armed.nftables"):
+            (self.folder / name).write_text("", "ascii")
+            self.assertNotIn(NETWORK, self.taken(NOTHING)[0])
+            (self.folder / name).unlink()
+
     def test_the_overseer_refuses_a_step_that_its_unit_has_no_rights_for(self) -> None:
         _, names = self.taken(NOTHING)
         for without in ([], names):
             env = {**os.environ, "SYSGENID_OVERSEER_WITHOUT": " ".join(without)}
-            for keys, name in [(NOTHING, ""), *((f"sessions = keep\n{key}\n", name) for key, (_, name) in STEPS.items()), ("", "sessions=reset")]:
+            for keys, name in [(NOTHING, ""), *((f"sessions = keep\n{key}\n", its[0]) for key, (_, its) in STEPS.items()), ("", "sessions=reset")]:
                 (self.folder / "overseer.conf").write_text(f"[overseer]\n{keys}", "ascii")
                 done = subprocess.run([OVERSEER, "--config", "overseer.conf", "--check"], cwd=self.folder, env=env, capture_output=True, text=True,
                                       timeout=20, check=False)
                 self.assertEqual(done.returncode, 1 if name in without else 0, done)
                 if name in without:
                     self.assertIn(f"{name}: the unit was started without the rights for that: systemctl daemon-reload", done.stderr)
+
+    def test_without_a_step_that_needs_the_network_it_is_ready_without_the_right(self) -> None:
+        unshare = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child"]
+        if subprocess.run([*unshare, "true"], capture_output=True, timeout=20, check=False).returncode:
+            self.skipTest("no namespaces can be set up here")
+        (self.folder / "overseer.conf").write_text(f"[overseer]\n{NOTHING}publisher = trigger\n", "ascii")
+        for noted, line in (("", "ready at generation 0"), ("touch /run/sysgenid/overseer.armed.nftables", "cannot be read")):
+            script = f"mount -t tmpfs run /run && mkdir /run/sysgenid && {{ {noted or 'true'}; }} && exec setpriv --bounding-set=-net_admin --inh-caps=-all "
+            command = [*unshare, "sh", "-c", f'{script} "$@"', "sh", OVERSEER, "--config", "overseer.conf"]
+            with subprocess.Popen(command, cwd=self.folder, stderr=subprocess.PIPE, text=True) as overseer:
+                assert overseer.stderr
+                lines = []
+                # Its first word about its state.
+                while not lines or not re.search("ready at|held at", lines[-1]):
+                    lines.append(overseer.stderr.readline())
+                    if not lines[-1]:
+                        break
+                overseer.kill()
+            self.assertIn(line, lines[-1], lines)
 
     def test_systemd_takes_the_rights_away(self) -> None:
         if not shutil.which("systemd-analyze"):
@@ -154,11 +184,11 @@ class Generator(unittest.TestCase):
 
         everything = exposed(None)
         self.assertEqual(everything - exposed(NOTHING), {
-            "CapabilityBoundingSet_CAP_KILL", "CapabilityBoundingSet_CAP_SYS_ADMIN", "RestrictNamespaces_net", "ProtectControlGroups",
+            "CapabilityBoundingSet_CAP_KILL", "CapabilityBoundingSet_CAP_NET_ADMIN", "CapabilityBoundingSet_CAP_SYS_ADMIN", "RestrictNamespaces_net", "ProtectControlGroups",
             "RestrictAddressFamilies_OTHER"})
         with_publisher = exposed("publisher = trigger\n" + NOTHING, "publisher.conf")
         self.assertIn("CapabilityBoundingSet_CAP_SYS_ADMIN", with_publisher, "the administrator's drop-in comes later")
-        on = "".join(f"{key}\n" for key in STEPS if key != "announce = /dev/ttyS1")
+        on = "".join(f"{key}\n" for key in STEPS if key not in ("announce = /dev/ttyS1", "gate = nftables"))
         self.assertEqual(everything, exposed(on))
 
 
