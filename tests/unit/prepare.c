@@ -250,7 +250,7 @@ START_TEST(host_keys_are_equal_unless_a_hook_renews_them)
 	root_file(HOOKS_FROM "/40-ssh-host-keys", "");
 	root_file("/run/systemd/system/x", "");
 	equal(examine_host_keys,
-	      "it: ln -sf /usr/share/sysgenid/hooks/40-ssh-host-keys /etc/sysgenid/adjust.d/ && systemctl enable --now sysgenid-overseer\n");
+	      "fix: ln -sf /usr/share/sysgenid/hooks/40-ssh-host-keys /etc/sysgenid/adjust.d/ && systemctl enable --now sysgenid-overseer\n");
 	overseer(true);
 	hook("40-ssh-host-keys", "");
 	fine(examine_host_keys, "the hook 40-ssh-host-keys renews it");
@@ -277,7 +277,7 @@ START_TEST(advice_names_systemctl_only_where_systemd_runs)
 	for (size_t i = 0; i < sizeof(examiners) / sizeof(examiners[0]); i++)
 		not_said(examiners[i], &doctor, "systemctl");
 	said(examine_overseer, &doctor,
-	     " it: have the init system start sysgenid-overseer (of");
+	     "; fix: have the init system start sysgenid-overseer (of");
 	said(examine_connections, &doctor,
 	     "have the init system start sysgenid-overseer");
 	said(examine_generators, &doctor, "nothing but a boot");
