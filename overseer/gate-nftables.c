@@ -240,8 +240,11 @@ static bool switch_rules(struct gate_nftables *gate, const struct situation *s)
 	const bool rules = drain(gate, gate->rules);
 	const bool links = drain(gate, gate->links);
 
-	if (rules || links || !gate->knows || !gate->switching ||
-	    gate->set.state == READY ||
+	if (rules || links || !gate->knows)
+		return false;
+	if (situation_is(&gate->set, s))
+		return true;
+	if (!gate->switching || gate->set.state == READY ||
 	    switching_run(gate->switching, &gate->set, s))
 		return false;
 	gate->set = *s;
@@ -303,8 +306,7 @@ static bool is_in_place(struct gate_nftables *gate, const struct situation *s)
 	bool closed;
 
 	if (!listed || !rules_situation(listed, &there) ||
-	    there.state != s->state || there.generation != s->generation ||
-	    there.until_resume != s->until_resume)
+	    !situation_is(&there, s))
 		return false;
 	if (s->state == READY)
 		return true;

@@ -20,6 +20,9 @@ struct gate {
 	struct gate_kernel *kernel;
 	/* Of other kinds than the configuration's. */
 	bool rules_left, kernel_left;
+	/* What the file has, if @filed: this gate wrote it. */
+	struct situation file;
+	bool filed;
 };
 
 static bool uses_rules(const struct gate *gate)
@@ -185,13 +188,23 @@ static bool remove_leftovers(struct gate *gate)
 	return !gate->rules_left && !gate->kernel_left;
 }
 
+/* What is there is not written again. */
+static bool store(struct gate *gate, const struct situation *s)
+{
+	if (gate->filed && situation_is(&gate->file, s))
+		return true;
+	gate->filed = gate_file_store(s);
+	gate->file = *s;
+	return gate->filed;
+}
+
 /*
  * The file first: the kernel remembers no situation, and who finds the file shuts the
  * gate again.
  */
 static bool set_kernel(struct gate *gate, const struct situation *s)
 {
-	const bool stored = gate_file_store(s);
+	const bool stored = store(gate, s);
 
 	if (s->state == READY)
 		return stored && gate_kernel_set(gate->kernel, s);
@@ -207,16 +220,16 @@ static bool set_rules(struct gate *gate, const struct situation *s)
 	bool closed;
 
 	if (s->state == READY)
-		return gate_file_store(s) && gate_nftables_set(gate->rules, s);
+		return store(gate, s) && gate_nftables_set(gate->rules, s);
 	closed = gate_nftables_set(gate->rules, s);
-	return gate_file_store(s) && closed;
+	return store(gate, s) && closed;
 }
 
 bool gate_set(struct gate *gate, const struct situation *s)
 {
 	const bool set = uses_kernel(gate) ? set_kernel(gate, s) :
 			 uses_rules(gate)  ? set_rules(gate, s) :
-					     gate_file_store(s);
+					     store(gate, s);
 
 	return set && remove_leftovers(gate);
 }
@@ -235,6 +248,7 @@ bool gate_remove(struct gate *gate)
 	const bool no_rules = !rules || (rules > 0 && remove_rules(gate));
 	const bool no_kernel = !kernel || (kernel > 0 && remove_kernel(gate));
 
+	gate->filed = false;
 	return gate_file_remove() && no_rules && no_kernel;
 }
 

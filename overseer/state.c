@@ -46,6 +46,12 @@ static const struct {
 };
 /* clang-format on */
 
+bool situation_is(const struct situation *a, const struct situation *b)
+{
+	return a->state == b->state && a->generation == b->generation &&
+	       a->until_resume == b->until_resume;
+}
+
 bool event_is_possible(enum state state, enum event event)
 {
 	return events[event].to[state] != NEVER;

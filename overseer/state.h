@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The gate is closed in every one but READY. */
+/* The gate is closed in every one but READY, and in QUIESCING when the hooks have run. */
 enum state {
 	READY,
 	QUIESCING,
@@ -26,6 +26,8 @@ struct situation {
 	uint32_t generation;
 	bool until_resume;
 };
+
+bool situation_is(const struct situation *a, const struct situation *b);
 
 /* What is known of the situation that the last overseer left. */
 enum recalled {

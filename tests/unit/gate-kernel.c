@@ -236,6 +236,22 @@ START_TEST(what_is_so_already_is_not_done_again)
 }
 END_TEST
 
+START_TEST(file_is_not_written_again_for_what_is_in_it)
+{
+	struct gate *gate = gate_in(&quiesced);
+
+	ck_assert(!remove(STATE_FILE));
+	ck_assert(gate_set(gate, &quiesced));
+	ck_assert(access(STATE_FILE, F_OK));
+	ck_assert(gate_set(gate, &adjusting));
+	ck_assert(!access(STATE_FILE, F_OK));
+	ck_assert(gate_remove(gate));
+	ck_assert(gate_set(gate, &adjusting));
+	ck_assert(!access(STATE_FILE, F_OK));
+	gate_free(gate);
+}
+END_TEST
+
 START_TEST(gate_that_shut_by_itself_is_not_shut_again)
 {
 	const struct situation next = { ADJUSTING, 6, false };
@@ -810,6 +826,7 @@ int main(void)
 		tcase, exceptions_of_the_configuration_come_with_arming, 0, 2);
 	tcase_add_test(tcase, first_one_that_is_not_ready_arms_shut);
 	tcase_add_loop_test(tcase, what_is_so_already_is_not_done_again, 0, 2);
+	tcase_add_test(tcase, file_is_not_written_again_for_what_is_in_it);
 	tcase_add_test(tcase, gate_that_shut_by_itself_is_not_shut_again);
 	tcase_add_loop_test(tcase, gate_does_not_open_for_an_older_generation,
 			    0, 2);

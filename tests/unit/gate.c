@@ -31,6 +31,15 @@ static bool lists(const char *what)
 	return system(command) == 0;
 }
 
+static void run(const char *command, char *line, int size)
+{
+	FILE *f = popen(command, "r");
+
+	ck_assert_ptr_nonnull(f);
+	ck_assert_ptr_nonnull(fgets(line, size, f));
+	pclose(f);
+}
+
 START_TEST(remembers_across_processes)
 {
 	const struct situation s = { QUIESCED, 7, true };
@@ -71,6 +80,30 @@ START_TEST(closes_and_opens)
 	ck_assert(gate_set(gate, &s));
 	ck_assert(!lists("hook"));
 	ck_assert(lists("state-ready"));
+	gate_remove(gate);
+	gate_free(gate);
+}
+END_TEST
+
+START_TEST(what_is_in_place_is_not_written_again)
+{
+	const struct situation s = { (enum state)_i, 1, false };
+	struct gate *gate = gate_new(&config);
+	char before[64] = "", after[64] = "";
+
+	ck_assert(gate_set(gate, &s));
+	ck_assert(gate_check(gate, &s));
+	run("nft -a list table inet sysgenid | cksum", before, sizeof(before));
+	ck_assert(gate_set(gate, &s));
+	run("nft -a list table inet sysgenid | cksum", after, sizeof(after));
+	/* Of new rules the handles are others. */
+	ck_assert_str_eq(before, after);
+	ck_assert_int_ne(system("nft add table inet somebody"), -1);
+	ck_assert(gate_set(gate, &s));
+	ck_assert(gate_check(gate, &s));
+	ck_assert_int_ne(system("nft flush ruleset"), -1);
+	ck_assert(gate_set(gate, &s));
+	ck_assert(lists("sysgenid"));
 	gate_remove(gate);
 	gate_free(gate);
 }
@@ -670,6 +703,8 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, remembers_across_processes);
 	tcase_add_test(tcase, closes_and_opens);
+	tcase_add_loop_test(tcase, what_is_in_place_is_not_written_again, 0,
+			    STATES);
 	tcase_add_test(tcase, is_put_back);
 	tcase_add_loop_test(tcase, interface_of_any_name_is_closed, 0,
 			    COUNT(odd_names));
