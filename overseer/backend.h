@@ -42,6 +42,13 @@ struct backend {
 	int (*freezing_is_safe)(const struct words *units, pid_t client,
 				char *why, size_t size);
 	/*
+	 * The cgroups that "freeze = all" leaves: what the overseer needs to thaw, and
+	 * these units, if they run. 1; 0 and @why: no such unit can be named here; or
+	 * -errno and @why.
+	 */
+	int (*find_exempt)(const struct words *units, struct words *cgroups,
+			   char *why, size_t size);
+	/*
 	 * Whether SIGTERM came because somebody asked to stop this very program.
 	 * False, and @why: it came for another reason, as a shutdown is one, or that
 	 * is not known.

@@ -108,11 +108,12 @@ void cgroup_end_all(const char *path, const char *prefix)
 		closedir(dir);
 }
 
-/* 1, 0 or -errno. */
-static int is_frozen(const char *path)
+/* Of cgroup.events: 1, 0 or -errno. */
+static int read_event(const char *path, const char *name)
 {
 	char file[PATH_MAX], line[64];
-	int r = -ENODATA, frozen;
+	const size_t len = strlen(name);
+	int r = -ENODATA, value;
 	FILE *f;
 
 	snprintf(file, sizeof(file), "%s/cgroup.events", path);
@@ -120,18 +121,32 @@ static int is_frozen(const char *path)
 	if (!f)
 		return -errno;
 	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "frozen %d", &frozen) == 1)
-			r = frozen;
+		if (!strncmp(line, name, len) &&
+		    sscanf(line + len, " %d", &value) == 1)
+			r = value;
 	}
 	fclose(f);
 	return r;
+}
+
+int cgroup_is_populated(const char *path)
+{
+	return read_event(path, "populated");
+}
+
+int cgroup_move(pid_t pid, const char *path)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", pid);
+	return write_file(path, "cgroup.procs", text);
 }
 
 int cgroup_freeze(const char *path)
 {
 	const int r = write_file(path, "cgroup.freeze", "1");
 
-	return r ? r : is_frozen(path);
+	return r ? r : read_event(path, "frozen");
 }
 
 int cgroup_thaw(const char *path)
@@ -139,7 +154,7 @@ int cgroup_thaw(const char *path)
 	int r = write_file(path, "cgroup.freeze", "0");
 
 	if (!r)
-		r = is_frozen(path);
+		r = read_event(path, "frozen");
 	/* The cgroup is gone, and its processes with it. */
 	if (r == -ENOENT || r == -ENODEV)
 		return 1;

@@ -19,6 +19,10 @@ bool cgroup_make(const char *path);
 bool cgroup_end(const char *path);
 /* The same for all below @path whose names begin like this. */
 void cgroup_end_all(const char *path, const char *prefix);
+/* Whether a process is in it or below: 1, 0 or -errno. */
+int cgroup_is_populated(const char *path);
+/* 0 or -errno; -ESRCH: it has ended. */
+int cgroup_move(pid_t pid, const char *path);
 /* 1: all processes have stopped, or all go on; 0: not yet; or -errno. */
 int cgroup_freeze(const char *path);
 int cgroup_thaw(const char *path);

@@ -25,7 +25,7 @@
 /* Between two calls of a function that is not done. */
 #define PAUSE 10000ull
 
-/* @call: instead of a program, with @argv[0]. @patience: at least @timeout. */
+/* @call: instead of a program, with @argv. @patience: at least @timeout. */
 struct command {
 	char *name;
 	char **argv, **environment;
@@ -134,12 +134,11 @@ bool commands_add(struct commands *cs, uint64_t timeout,
 }
 
 bool commands_add_call(struct commands *cs, uint64_t timeout, const char *name,
-		       commands_call_fn *call, const char *word)
+		       commands_call_fn *call, const char *const words[])
 {
-	const char *const argv[] = { word, NULL };
 	const struct command_options o = { .name = name };
 
-	return add(cs, timeout, argv, &o, call);
+	return add(cs, timeout, words, &o, call);
 }
 
 static bool is_plain(const char *name)
@@ -343,16 +342,17 @@ static void on_exit_of_child(void *user, const siginfo_t *info)
 static void call(struct commands *cs)
 {
 	const struct command *c = &cs->list[cs->next];
-	const int r = c->call(c->argv[0]);
-	char failed[512] = "";
+	char why[256] = "", failed[512] = "";
+	const int r = c->call(c->argv, why, sizeof(why));
 
 	if (!r && loop_now() - cs->started < c->timeout) {
 		loop_arm(cs->timer, PAUSE);
 		return;
 	}
 	if (r <= 0)
-		snprintf(failed, sizeof(failed), "%s: %s", c->name,
-			 r ? strerror(-r) : "not done in time");
+		snprintf(failed, sizeof(failed), "%.200s: %s%s%s", c->name,
+			 r ? strerror(-r) : "not done in time",
+			 why[0] ? ": " : "", why);
 	go_on(cs, failed);
 }
 

@@ -34,12 +34,12 @@ bool commands_add_with(struct commands *cs, uint64_t timeout,
 		       const char *const argv[],
 		       const struct command_options *options);
 
-/* 1: done; 0: to be called again; or -errno. */
-typedef int commands_call_fn(const char *word);
+/* 1: done; 0: to be called again; or -errno. @why: what it waits for, or what failed. */
+typedef int commands_call_fn(char *const words[], char *why, size_t size);
 
-/* No program: a function, which is called until it is done. */
+/* No program: a function, which is called with @words, ending with NULL, until it is done. */
 bool commands_add_call(struct commands *cs, uint64_t timeout, const char *name,
-		       commands_call_fn *call, const char *word);
+		       commands_call_fn *call, const char *const words[]);
 /*
  * The executables of a folder, in the order of their names, as run-parts(8)
  * takes them, told of the situation. A folder that is not there has none. False

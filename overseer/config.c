@@ -128,6 +128,17 @@ static const char *check_cgroup(const char *word)
 	return NULL;
 }
 
+static const char *check_unit_name(const char *word)
+{
+	if (*word == '-')
+		return "not the name of a unit";
+	for (; *word; word++) {
+		if (!isalnum((unsigned char)*word) && !strchr(":-_.\\@", *word))
+			return "not the name of a unit";
+	}
+	return NULL;
+}
+
 /*
  * The name comes to stand in a command line. Those that are refused hold what
  * thaws them; freezing.c finds others, and these under other names.
@@ -150,15 +161,17 @@ static const char *check_unit(const char *word)
 
 	if (*word == '/')
 		return check_cgroup(word);
+	if (!strcmp(word, "all"))
+		return "all stands alone; write all.service for a unit of that name";
 	if (!strcmp(word, "-.slice") || is_one_of(word, refused))
 		return "the overseer needs that unit, to thaw it again";
-	if (*word == '-')
-		return "not the name of a unit";
-	for (; *word; word++) {
-		if (!isalnum((unsigned char)*word) && !strchr(":-_.\\@", *word))
-			return "not the name of a unit";
-	}
-	return NULL;
+	return check_unit_name(word);
+}
+
+/* One that goes on may be any. */
+static const char *check_exempt(const char *word)
+{
+	return *word == '/' ? check_cgroup(word) : check_unit_name(word);
 }
 
 static const char *add_type(char **name)
@@ -178,13 +191,27 @@ static const char *add_type(char **name)
 }
 
 /* As systemctl(1) reads a name: one without a type is that of a service. */
+static const char *each_unit(const char *value, struct words *units,
+			     const char *(*check)(const char *word))
+{
+	const char *wrong = each_word(value, units, check);
+
+	for (size_t i = 0; !wrong && i < units->count; i++)
+		wrong = add_type(&units->word[i]);
+	return wrong;
+}
+
 static const char *set_freeze(struct config *c, const char *value)
 {
-	const char *wrong = each_word(value, &c->freeze, check_unit);
+	if (strcmp(value, "all"))
+		return each_unit(value, &c->freeze, check_unit);
+	c->freeze_all = true;
+	return NULL;
+}
 
-	for (size_t i = 0; !wrong && i < c->freeze.count; i++)
-		wrong = add_type(&c->freeze.word[i]);
-	return wrong;
+static const char *set_freeze_except(struct config *c, const char *value)
+{
+	return each_unit(value, &c->freeze_except, check_exempt);
 }
 
 static const char *set_seconds(const char *value, uint64_t *time)
@@ -378,7 +405,7 @@ static bool has_gate_kernel(const struct config *c)
 
 static bool has_freeze(const struct config *c)
 {
-	return c->freeze.count;
+	return c->freeze.count || c->freeze_all;
 }
 
 static bool has_announce_vsock(const struct config *c)
@@ -437,6 +464,7 @@ static const struct key {
 	{ "destroy-connections", set_destroy_connections },
 	{ "sessions", set_sessions },
 	{ "freeze", set_freeze },
+	{ "freeze-except", set_freeze_except },
 	{ "announce", set_announce },
 	{ "publisher", set_publisher },
 	{ "reseed", set_reseed },
@@ -593,6 +621,10 @@ static bool for_kernel(struct config *c)
 /* What no line alone has wrong; NULL: nothing. */
 static const char *check_whole(struct config *c)
 {
+	if (c->freeze_all && c->freeze.count)
+		return "freeze = all stands alone; freeze-except names what goes on";
+	if (c->freeze_except.count && !c->freeze_all)
+		return "freeze-except is of freeze = all";
 	if (c->gate != GATE_KERNEL)
 		return c->except_filters.count && c->gate == GATE_NFTABLES ?
 			       "except-filter is of gate = kernel; for nftables there is except-ports" :
@@ -652,6 +684,7 @@ void config_free(struct config *c)
 	words_free(&c->except_filters);
 	exceptions_free(&c->except);
 	words_free(&c->freeze);
+	words_free(&c->freeze_except);
 	free(c->announce);
 	*c = defaults;
 }

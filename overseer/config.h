@@ -86,7 +86,9 @@ struct config {
 	enum laggards laggards;
 	enum destroy destroy_connections;
 	bool reset_sessions;
-	struct words freeze;
+	/* @freeze_all: but for @freeze_except; @freeze has no words then. */
+	bool freeze_all;
+	struct words freeze, freeze_except;
 	char *announce;
 	enum publisher_kind publisher;
 	enum reseed reseed;

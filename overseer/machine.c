@@ -721,26 +721,38 @@ static void on_quiesced(void *user, const char *failed)
 /* @why: of sizeof(m->about) bytes. */
 static bool may_freeze(struct machine *m, char *why)
 {
-	return m->backend->freezing_is_safe(&m->config->freeze, m->asks, why,
-					    sizeof(m->about)) > 0;
+	return work_may_freeze(m->backend, m->config, m->asks, why,
+			       sizeof(m->about)) > 0;
 }
 
-/* Hooks have run. Processes may have moved to other units since. */
+/*
+ * Hooks have run, with the network that they may need. Then the gate, so that nothing
+ * comes in that frozen programs would have to answer, and what leaves can end.
+ * Processes may have moved to other units since "quiesce" was asked.
+ */
 static void on_hooks_of_quiesce(void *user, const char *failed)
 {
 	struct machine *m = user;
 	char why[sizeof(m->about)];
 
-	if (failed || !m->config->freeze.count) {
-		on_quiesced(m, failed);
+	if (failed || !may_freeze(m, why)) {
+		on_quiesced(m, failed ? failed : why);
 		return;
 	}
-	if (!may_freeze(m, why)) {
-		on_quiesced(m, why);
+	if (!gate_set(m->gate, &m->now)) {
+		on_quiesced(m, "the gate cannot be closed");
 		return;
 	}
-	if (!work_freeze(&m->work, m->config, on_quiesced, m))
+	m->stored = m->now;
+	if (!work_rest(&m->work, m->config, on_quiesced, m))
 		on_quiesced(m, "units cannot be frozen");
+}
+
+/* The gate may be open still: what was read is not left to its event. */
+static void leave_quiescing(struct machine *m, uint32_t generation)
+{
+	if (m->now.state == QUIESCING && generation != m->now.generation)
+		on_generation(m, EPOLLIN);
 }
 
 void machine_quiesce(struct machine *m, bool until_resume, pid_t client,
@@ -768,6 +780,7 @@ void machine_quiesce(struct machine *m, bool until_resume, pid_t client,
 	if (m->now.state != READY || work_is_running(&m->work)) {
 		answer(user, ANSWER_NOT_READY,
 		       "the machine is not ready; see \"sysgenidctl status\"");
+		leave_quiescing(m, quiescing.generation);
 		return;
 	}
 	if (quiescing.generation != m->now.generation) {
@@ -785,13 +798,8 @@ void machine_quiesce(struct machine *m, bool until_resume, pid_t client,
 		answer(user, ANSWER_FAILED, "the hooks cannot be run");
 		return;
 	}
-	if (!enter(m, QUIESCE_ASKED, quiescing.generation, until_resume)) {
-		commands_cancel(cs);
-		answer(user, ANSWER_FAILED, "the gate cannot be closed");
-		/* Some of it may be closed. */
-		open_up(m, STILL_READY);
-		return;
-	}
+	become(m, state_with(m, QUIESCE_ASKED), quiescing.generation,
+	       until_resume);
 	if (waiters_add(&m->waiters, answer, user)) {
 		work_run(&m->work, cs, on_hooks_of_quiesce, m);
 		return;
@@ -888,6 +896,7 @@ void machine_resume(struct machine *m, bool forced, answer_fn *answer,
 	}
 	if (m->now.state == QUIESCING && !forced) {
 		answer(user, ANSWER_NOT_READY, "it is being quiesced");
+		leave_quiescing(m, generation);
 		return;
 	}
 	if (m->now.state == QUIESCING)
@@ -1054,7 +1063,7 @@ static void close_gate(struct machine *m)
 static bool may_freeze_of(const struct backend *backend, const struct config *c,
 			  char *why, size_t size)
 {
-	int r = backend->freezing_is_safe(&c->freeze, 0, why, size);
+	int r = work_may_freeze(backend, c, 0, why, size);
 
 	if (r < 0)
 		log_warning("%s; it is asked again before they are frozen",

@@ -80,6 +80,29 @@ static bool find_cgroups(const struct words *units, struct words *cgroups,
 	return true;
 }
 
+static bool has_only_cgroups(const struct words *units, const char *key,
+			     char *why, size_t size)
+{
+	for (size_t i = 0; i < units->count; i++) {
+		if (*units->word[i] == '/')
+			continue;
+		snprintf(
+			why, size,
+			"%s: %s: where systemd does not run, write the path of a cgroup, as /agents",
+			key, units->word[i]);
+		return false;
+	}
+	return true;
+}
+
+static int find_exempt(const struct words *units, struct words *cgroups,
+		       char *why, size_t size)
+{
+	if (!has_only_cgroups(units, "freeze-except", why, size))
+		return 0;
+	return find_cgroups(units, cgroups, why, size) ? 1 : -ENOMEM;
+}
+
 /* 1, 0 or -errno. */
 static int is_in(pid_t pid, const char *word)
 {
@@ -105,16 +128,11 @@ static int freezing_is_safe(const struct words *units, pid_t client, char *why,
 		  "the program that asks runs in it, and would never see the answer" },
 	};
 
+	if (!has_only_cgroups(units, "freeze", why, size))
+		return 0;
 	for (size_t i = 0; i < units->count; i++) {
 		const char *word = units->word[i];
 
-		if (*word != '/') {
-			snprintf(
-				why, size,
-				"freeze: %s: where systemd does not run, write the path of a cgroup, as /agents",
-				word);
-			return 0;
-		}
 		for (size_t j = 0; j < sizeof(needed) / sizeof(needed[0]);
 		     j++) {
 			const int r = is_in(needed[j].pid, word);
@@ -165,6 +183,7 @@ const struct backend backend_plain = {
 	.add_end_of_hooks = add_end_of_hooks,
 	.find_cgroups = find_cgroups,
 	.freezing_is_safe = freezing_is_safe,
+	.find_exempt = find_exempt,
 	.stop_is_requested = stop_is_requested,
 	.target_new = target_new,
 	.target_free = target_free,

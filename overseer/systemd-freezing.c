@@ -116,6 +116,19 @@ static int find_needed(sd_bus *bus, sd_bus_message *processes, pid_t client,
 	return has_process(processes, client);
 }
 
+static bool has_only_units(const struct words *units, const char *key,
+			   char *why, size_t size)
+{
+	for (size_t i = 0; i < units->count; i++) {
+		if (*units->word[i] != '/')
+			continue;
+		snprintf(why, size, "%s: %s: where systemd runs, name the unit",
+			 key, units->word[i]);
+		return false;
+	}
+	return true;
+}
+
 int systemd_freezing_is_safe(const struct words *units, pid_t client, char *why,
 			     size_t size)
 {
@@ -125,14 +138,8 @@ int systemd_freezing_is_safe(const struct words *units, pid_t client, char *why,
 
 	if (!units->count)
 		return 1;
-	for (size_t i = 0; i < units->count; i++) {
-		if (*units->word[i] != '/')
-			continue;
-		snprintf(why, size,
-			 "freeze: %s: where systemd runs, name the unit",
-			 units->word[i]);
+	if (!has_only_units(units, "freeze", why, size))
 		return 0;
-	}
 	r = sd_bus_open_system(&bus);
 	if (r >= 0)
 		r = sd_bus_set_method_call_timeout(bus, SYSTEMD_LIMIT);
@@ -213,4 +220,42 @@ bool systemd_find_cgroups(const struct words *units, struct words *cgroups,
 			 strerror(-r));
 	sd_bus_close_unref(bus);
 	return r >= 0 && ok;
+}
+
+/* 0 or -errno; a unit that does not run has none. */
+static int add_cgroup(sd_bus *bus, const char *unit, struct words *cgroups)
+{
+	char *cgroup = NULL;
+	int r = find_cgroup(bus, unit, &cgroup);
+
+	if (r >= 0 && *cgroup == '/' && !words_add(cgroups, cgroup))
+		r = -ENOMEM;
+	free(cgroup);
+	return r;
+}
+
+/* The overseer and systemd are spared as processes. */
+int systemd_find_exempt(const struct words *units, struct words *cgroups,
+			char *why, size_t size)
+{
+	sd_bus *bus = NULL;
+	int r;
+
+	if (!has_only_units(units, "freeze-except", why, size))
+		return 0;
+	r = sd_bus_open_system(&bus);
+	if (r >= 0)
+		r = sd_bus_set_method_call_timeout(bus, SYSTEMD_LIMIT);
+	for (size_t i = 0; r >= 0 && i < sizeof(needed) / sizeof(needed[0]);
+	     i++)
+		r = add_cgroup(bus, needed[i].unit, cgroups);
+	for (size_t i = 0; r >= 0 && i < units->count; i++)
+		r = add_cgroup(bus, units->word[i], cgroups);
+	if (r < 0)
+		snprintf(
+			why, size,
+			"freeze = all: systemd does not say where the units are that go on: %s",
+			strerror(-r));
+	sd_bus_close_unref(bus);
+	return r < 0 ? r : 1;
 }

@@ -61,6 +61,7 @@ const struct backend backend_systemd = {
 	.add_end_of_hooks = add_end_of_hooks,
 	.find_cgroups = systemd_find_cgroups,
 	.freezing_is_safe = systemd_freezing_is_safe,
+	.find_exempt = systemd_find_exempt,
 	.stop_is_requested = systemd_stop_is_requested,
 	.target_new = systemd_target_new,
 	.target_free = systemd_target_free,

@@ -25,6 +25,8 @@
 /* The functions of the backend with these names; see backend.h. */
 int systemd_freezing_is_safe(const struct words *units, pid_t client, char *why,
 			     size_t size);
+int systemd_find_exempt(const struct words *units, struct words *cgroups,
+			char *why, size_t size);
 bool systemd_find_cgroups(const struct words *units, struct words *cgroups,
 			  char *why, size_t size);
 bool systemd_stop_is_requested(char *why, size_t size);

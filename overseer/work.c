@@ -1,15 +1,22 @@
 // SPDX-License-Identifier: MIT
 /* No program is started to freeze and thaw: a clone is thawed before anything else may run. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cgroup.h"
+#include "freeze-all.h"
 #include "freezing.h"
 #include "log.h"
+#include "queues.h"
 #include "work.h"
+
+/* A queue that is not empty by then is stuck: nothing is sent any more. */
+#define QUEUES_LIMIT 5000000ull
 
 #ifndef HOOKS
 #define HOOKS "/etc/sysgenid"
@@ -71,20 +78,26 @@ static void path_of(const char *cgroup, char path[PATH_MAX])
 		 strcmp(cgroup, "/") ? cgroup : "");
 }
 
-static int freeze(const char *cgroup)
+static int freeze(char *const cgroup[], char *why, size_t size)
 {
 	char path[PATH_MAX];
 
-	path_of(cgroup, path);
+	(void)why;
+	(void)size;
+	path_of(*cgroup, path);
 	return cgroup_freeze(path);
 }
 
-static int thaw(const char *cgroup)
+static int thaw(char *const cgroup[], char *why, size_t size)
 {
 	char path[PATH_MAX];
+	int r;
 
-	path_of(cgroup, path);
-	return cgroup_thaw(path);
+	(void)why;
+	(void)size;
+	path_of(*cgroup, path);
+	r = cgroup_thaw(path);
+	return r > 0 ? freeze_all_move_back(*cgroup) : r;
 }
 
 static bool add_calls(struct commands *cs, const struct config *c,
@@ -94,11 +107,11 @@ static bool add_calls(struct commands *cs, const struct config *c,
 	bool ok = true;
 
 	for (size_t i = 0; ok && i < cgroups->count; i++) {
+		const char *const words[] = { cgroups->word[i], NULL };
 		char name[PATH_MAX];
 
 		snprintf(name, sizeof(name), "%s %s", verb, cgroups->word[i]);
-		ok = commands_add_call(cs, c->hook_timeout, name, call,
-				       cgroups->word[i]);
+		ok = commands_add_call(cs, c->hook_timeout, name, call, words);
 	}
 	return ok;
 }
@@ -161,17 +174,115 @@ bool work_thaw(struct work *w, const struct config *c, commands_done_fn *done,
 	return run_if(w, cs, ok, done, user);
 }
 
-bool work_freeze(struct work *w, const struct config *c, commands_done_fn *done,
-		 void *user)
+/* With a NULL behind the last; to be freed without its words. */
+static char **with_end(const struct words *words)
+{
+	char **all = calloc(words->count + 1, sizeof(*all));
+
+	for (size_t i = 0; all && i < words->count; i++)
+		all[i] = words->word[i];
+	return all;
+}
+
+static bool add_call_with(struct commands *cs, uint64_t timeout,
+			  const char *name, commands_call_fn *call,
+			  const struct words *words)
+{
+	char **all = with_end(words);
+	const bool ok = all && commands_add_call(cs, timeout, name, call,
+						 (const char *const *)all);
+
+	free(all);
+	return ok;
+}
+
+static bool add_freeze_all(const struct work *w, const struct config *c,
+			   struct commands *cs)
+{
+	struct words exempt = { .word = NULL };
+	char why[256] = "";
+	bool ok = w->backend->find_exempt(&c->freeze_except, &exempt, why,
+					  sizeof(why)) > 0;
+
+	if (!ok)
+		log_error("%s", why);
+	ok = ok && add_call_with(cs, c->hook_timeout, "freeze all", freeze_all,
+				 &exempt);
+	words_free(&exempt);
+	return ok;
+}
+
+static bool add_freeze(const struct work *w, const struct config *c,
+		       struct commands *cs)
 {
 	struct words cgroups = { .word = NULL };
-	struct commands *cs = commands_new();
-	const bool ok = cs && find_cgroups(w, &c->freeze, &cgroups) &&
-			freezing_remember(&cgroups) &&
-			add_calls(cs, c, "freeze", freeze, &cgroups);
+	bool ok;
 
+	if (c->freeze_all)
+		return add_freeze_all(w, c, cs);
+	ok = !c->freeze.count || (find_cgroups(w, &c->freeze, &cgroups) &&
+				  freezing_remember(&cgroups) &&
+				  add_calls(cs, c, "freeze", freeze, &cgroups));
 	words_free(&cgroups);
+	return ok;
+}
+
+/* Without a gate the machine goes on sending. */
+static bool add_queues(const struct config *c, struct commands *cs)
+{
+	return c->gate == GATE_NONE ||
+	       add_call_with(cs, QUEUES_LIMIT, "transmit queues",
+			     queues_are_empty, &c->except_interfaces);
+}
+
+bool work_rest(struct work *w, const struct config *c, commands_done_fn *done,
+	       void *user)
+{
+	struct commands *cs = commands_new();
+	const bool ok = cs && add_freeze(w, c, cs) && add_queues(c, cs);
+
 	return run_if(w, cs, ok, done, user);
+}
+
+/* Of the process that asks: 1, 0 and @why, or -errno and @why. */
+static int goes_on(pid_t client, const struct words *exempt, char *why,
+		   size_t size)
+{
+	char **all = with_end(exempt);
+	const int r = all ? freeze_all_reaches(client, all) : -ENOMEM;
+
+	free(all);
+	if (r < 0)
+		snprintf(
+			why, size,
+			"freeze = all: it is not known where process %d is: %s",
+			client, strerror(-r));
+	else if (r)
+		snprintf(
+			why, size,
+			"freeze = all: the program that asks, process %d, would be frozen, and never see the answer: name its unit or cgroup in freeze-except",
+			client);
+	return r < 0 ? r : !r;
+}
+
+static int may_freeze_all(const struct backend *backend, const struct config *c,
+			  pid_t client, char *why, size_t size)
+{
+	struct words exempt = { .word = NULL };
+	int r = backend->find_exempt(&c->freeze_except, &exempt, why, size);
+
+	if (r > 0 && client)
+		r = goes_on(client, &exempt, why, size);
+	words_free(&exempt);
+	return r;
+}
+
+int work_may_freeze(const struct backend *backend, const struct config *c,
+		    pid_t client, char *why, size_t size)
+{
+	return c->freeze_all ?
+		       may_freeze_all(backend, c, client, why, size) :
+		       backend->freezing_is_safe(&c->freeze, client, why, size);
 }
 
 struct commands *work_quiesce(const struct work *w, const struct config *c,

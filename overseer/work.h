@@ -37,8 +37,13 @@ bool work_adjust(struct work *w, const struct config *c,
 		 const struct situation *s, commands_done_fn *done, void *user);
 bool work_thaw(struct work *w, const struct config *c, commands_done_fn *done,
 	       void *user);
-bool work_freeze(struct work *w, const struct config *c, commands_done_fn *done,
-		 void *user);
+/* Freezes what the configuration says, and waits until no packet is on its way out. */
+bool work_rest(struct work *w, const struct config *c, commands_done_fn *done,
+	       void *user);
+
+/* Whether all that is to be frozen can be thawed again; as freezing_is_safe() of the backend. */
+int work_may_freeze(const struct backend *backend, const struct config *c,
+		    pid_t client, char *why, size_t size);
 
 /* The hooks of "quiesce", which are looked for before the gate is closed. NULL as above. */
 struct commands *work_quiesce(const struct work *w, const struct config *c,

@@ -90,7 +90,8 @@ bool rules_event;
 
 /* What runs, and whose callback ends it. */
 #define NOTHING		0
-#define QUIESCE_HOOKS	1	/* on_hooks_of_quiesce(), on_quiesced() */
+#define QUIESCE_HOOKS	1	/* on_hooks_of_quiesce() */
+#define QUIESCE_REST	6	/* on_quiesced() */
 #define ADJUST_HOOKS	2	/* on_adjusted() */
 #define THAW		3	/* on_thawed() */
 #define THAW_BY_FORCE	4	/* on_thawed_by_force() */
@@ -294,7 +295,8 @@ idle:
 		PROPERTY(never_open_unsettled,
 			 WHEN(OPEN && !started && gate && gate_has_rules && !flushed, settled == looked || told));
 		PROPERTY(closed_when_said,
-			 WHEN(gate_has_rules && started && !rules_event && !ending && now.state != READY, !OPEN || told));
+			 WHEN(gate_has_rules && started && !rules_event && !ending && now.state != READY &&
+			      (now.state != QUIESCING || commands == QUIESCE_REST || (frozen && !thaw_failed)), !OPEN || told));
 	}
 endidle:
 	atomic {
@@ -307,7 +309,8 @@ endidle:
 		   if :: calm -> tries++; PROPERTY(never_stuck, tries < 5) :: else fi;
 		   goto on_again
 		:: WAKE(lease); lease = false; goto on_lease
-		:: WAKE(commands == QUIESCE_HOOKS); commands = NOTHING; goto on_quiesced
+		:: WAKE(commands == QUIESCE_HOOKS); commands = NOTHING; goto on_hooks_of_quiesce
+		:: WAKE(commands == QUIESCE_REST); commands = NOTHING; goto on_quiesced
 		:: WAKE(commands == ADJUST_HOOKS); commands = NOTHING; goto on_adjusted
 		:: WAKE(commands == THAW); commands = NOTHING; goto on_thawed
 		:: WAKE(commands == THAW_BY_FORCE); commands = NOTHING; goto on_thawed_by_force
@@ -576,26 +579,37 @@ machine_quiesce:
 		   goto idle
 		:: ok && now.state == READY && !commands && looked != now.generation -> goto adjust
 		:: ok && now.state == READY && !commands && looked == now.generation -> skip
+		:: ok && now.state == QUIESCING && looked != now.generation -> goto on_generation
 		:: else -> goto idle
 		fi;
 		if :: until = false :: until = true fi;
-		SET(want, QUIESCING, looked, until); back = TO_QUIESCE; goto set
-	}
-quiesce_closed:
-	atomic {
-		/* Some of it may be closed. */
-		if :: !ok -> goto open_up :: else fi;
-		COPY(stored, want);
-		told = false;
-		become(QUIESCING, want.generation, want.until_resume);
+		become(QUIESCING, looked, until);
 		asked = true;
 		commands = QUIESCE_HOOKS;
 		goto idle
 	}
 
+	/* The gate is open until the hooks have run, and what is stored is READY. */
+on_hooks_of_quiesce:
+	MAY_FAIL();
+	atomic {
+		if :: !ok -> asked = false; goto reopen :: else fi;
+		COPY(want, now); back = TO_QUIESCE;
+		goto set
+	}
+quiesce_closed:
+	atomic {
+		/* Some of it may be closed. */
+		if :: !ok -> asked = false; goto reopen :: else fi;
+		COPY(stored, want);
+		told = false;
+		frozen = true;
+		commands = QUIESCE_REST;
+		goto idle
+	}
+
 on_quiesced:
-	/* on_hooks_of_quiesce() has begun to freeze. */
-	if :: atomic { frozen = true; ok = true } :: FAULT; atomic { frozen = true; ok = false } :: FAULT; ok = false fi;
+	MAY_FAIL();
 	if
 	:: !ok -> atomic { asked = false; goto reopen }
 	:: else
@@ -689,7 +703,8 @@ resume_asked:
 	atomic {
 		if
 		:: now.state == READY && !commands && looked == now.generation -> goto idle
-		:: now.state == QUIESCING && !forced -> goto idle
+		:: now.state == QUIESCING && !forced && looked == now.generation -> goto idle
+		:: now.state == QUIESCING && !forced && looked != now.generation -> goto on_generation
 		:: else -> skip
 		fi;
 		/* What comes now is what was asked for. */

@@ -300,17 +300,22 @@ START_TEST(unit_of_the_overseer_is_not_frozen)
 }
 END_TEST
 
-static int three_times(const char *word)
+static int three_times(char *const words[], char *why, size_t size)
 {
 	static int count;
 
-	ck_assert_str_eq(word, "/agents");
+	(void)why;
+	(void)size;
+	ck_assert_str_eq(words[0], "/agents");
+	ck_assert_str_eq(words[1], "/more");
+	ck_assert_ptr_null(words[2]);
 	return ++count == 3;
 }
 
-static int never(const char *word)
+static int never(char *const words[], char *why, size_t size)
 {
-	(void)word;
+	ck_assert_ptr_null(words[0]);
+	snprintf(why, size, "one is left");
 	return 0;
 }
 
@@ -320,14 +325,16 @@ START_TEST(call_is_repeated_until_it_is_done_or_too_late)
 	struct commands *cs = commands_new();
 
 	ck_assert(commands_add_call(cs, 5000000, "freeze /agents", three_times,
-				    "/agents"));
+				    (const char *const[]){ "/agents", "/more",
+							   NULL }));
 	ck_assert(commands_add_call(cs, 50000, "freeze /others", never,
-				    "/others"));
+				    (const char *const[]){ NULL }));
 	finished = false;
 	commands_run(cs, loop, on_done, NULL);
 	while (!finished)
 		ck_assert_int_ge(loop_run_once(loop, 1000000), 0);
-	ck_assert_str_eq(failed, "freeze /others: not done in time");
+	ck_assert_str_eq(failed,
+			 "freeze /others: not done in time: one is left");
 	loop_free(loop);
 }
 END_TEST

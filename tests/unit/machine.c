@@ -18,11 +18,13 @@
 #include "cgroup.h"
 #include "commands.h"
 #include "connections.h"
+#include "freeze-all.h"
 #include "freezing.h"
 #include "gate.h"
 #include "log.h"
 #include "machine.h"
 #include "publishing.h"
+#include "queues.h"
 #include "sessions.h"
 #include "watchers.h"
 
@@ -59,6 +61,7 @@ static struct world {
 
 	/* What it did. */
 	struct situation set;
+	enum state set_before_freezing;
 	unsigned int sets, opens, on_top;
 	bool target, removed;
 	char line[1024];
@@ -69,11 +72,12 @@ static struct world {
 	watchers_done_fn *confirmed;
 	void *user;
 	struct commands *running;
+	unsigned int added;
 	struct watchers_wait *waiting;
 	sessions_done_fn *reset;
 	struct sessions *resetting;
 	unsigned int cancelled, destroys;
-	bool hooks, thaws, freezes, ends_hooks;
+	bool hooks, thaws, freezes, empties, ends_hooks;
 	char thawed[64];
 } world;
 
@@ -147,6 +151,15 @@ static int freezing_is_safe(const struct words *units, pid_t client, char *why,
 		return 1;
 	snprintf(why, size, "freeze: %s cannot be frozen", units->word[0]);
 	return 0;
+}
+
+static int find_exempt(const struct words *units, struct words *cgroups,
+		       char *why, size_t size)
+{
+	(void)units;
+	(void)cgroups;
+	snprintf(why, size, "there is no such unit");
+	return !world.no_cgroup;
 }
 
 bool freezing_remember(const struct words *units)
@@ -261,6 +274,7 @@ bool gate_check(struct gate *gate, const struct situation *s)
 
 struct commands *commands_new(void)
 {
+	world.added = 0;
 	return world.no_commands ? NULL : malloc(1);
 }
 
@@ -297,18 +311,51 @@ int cgroup_thaw(const char *path)
 }
 
 bool commands_add_call(struct commands *cs, uint64_t timeout, const char *name,
-		       commands_call_fn *call, const char *word)
+		       commands_call_fn *call, const char *const words[])
 {
 	(void)cs;
 	(void)timeout;
 	(void)call;
+	world.added++;
 	if (!strncmp(name, "freeze ", 7)) {
 		world.freezes = true;
+		world.set_before_freezing = world.set.state;
+	} else if (!strcmp(name, "transmit queues")) {
+		world.empties = true;
 	} else {
 		world.thaws = true;
-		snprintf(world.thawed, sizeof(world.thawed), "%s", word);
+		snprintf(world.thawed, sizeof(world.thawed), "%s", words[0]);
 	}
 	return true;
+}
+
+int freeze_all(char *const exempt[], char *why, size_t size)
+{
+	(void)exempt;
+	(void)why;
+	(void)size;
+	return 1;
+}
+
+int freeze_all_reaches(pid_t pid, char *const exempt[])
+{
+	(void)exempt;
+	world.client = pid;
+	return world.unsafe;
+}
+
+int freeze_all_move_back(const char *cgroup)
+{
+	(void)cgroup;
+	return 1;
+}
+
+int queues_are_empty(char *const open[], char *why, size_t size)
+{
+	(void)open;
+	(void)why;
+	(void)size;
+	return 1;
 }
 
 bool commands_add_folder(struct commands *cs, const struct backend *backend,
@@ -320,6 +367,7 @@ bool commands_add_folder(struct commands *cs, const struct backend *backend,
 	(void)timeout;
 	(void)folder;
 	(void)s;
+	world.added++;
 	world.hooks = true;
 	return true;
 }
@@ -349,6 +397,9 @@ static void end_commands(const char *failed)
 	world.running = NULL;
 	free(cs);
 	world.done(world.user, failed);
+	/* Nothing to do is done at once. */
+	if (world.running && !world.added)
+		end_commands(NULL);
 }
 
 struct watchers_wait *watchers_wait(struct loop *l, uint32_t generation,
@@ -531,6 +582,7 @@ static const struct backend backend = {
 	.add_end_of_hooks = add_end_of_hooks,
 	.find_cgroups = find_cgroups,
 	.freezing_is_safe = freezing_is_safe,
+	.find_exempt = find_exempt,
 	.stop_is_requested = stop_is_requested,
 	.target_new = target_new,
 	.target_free = target_free,
@@ -796,7 +848,6 @@ START_TEST(machine_is_not_quiesced_with_an_open_gate)
 	world.cannot_set = true;
 	end_commands(NULL);
 	assert_answered(ANSWER_FAILED);
-	end_commands(NULL);
 	assert_held(5, "the gate cannot be");
 	world.cannot_set = false;
 	try_until(ADJUSTING, 5);
@@ -1706,8 +1757,6 @@ START_TEST(unit_that_may_not_be_frozen_any_more_is_refused_by_quiesce)
 		      answered.why);
 	ck_assert_int_eq(world.client, 77);
 	ck_assert(!world.freezes);
-	if (_i)
-		end_commands(NULL);
 	assert_in(READY, 5);
 }
 END_TEST
@@ -1721,7 +1770,6 @@ START_TEST(units_that_cannot_be_remembered_are_not_frozen)
 	end_commands(NULL);
 	assert_answered(ANSWER_FAILED);
 	ck_assert(!world.freezes);
-	end_commands(NULL);
 	assert_in(READY, 5);
 }
 END_TEST
@@ -1735,8 +1783,88 @@ START_TEST(unit_that_does_not_run_is_refused_by_quiesce)
 	end_commands(NULL);
 	assert_answered(ANSWER_FAILED);
 	ck_assert(!world.freezes);
-	end_commands(NULL);
 	assert_in(READY, 5);
+}
+END_TEST
+
+/* What the hooks need is there, and what is frozen does not have to answer. */
+START_TEST(quiesce_is_hooks_gate_units_queues)
+{
+	configure("freeze = a\ngate = nftables\n");
+	start_ready();
+	quiesce(false);
+	assert_in(QUIESCING, 5);
+	ck_assert(!world.target);
+	ck_assert(world.hooks && !world.freezes && !world.empties);
+	ck_assert_int_eq(world.set.state, READY);
+	end_commands(NULL);
+	assert_in(QUIESCING, 5);
+	ck_assert_int_eq(world.set.state, QUIESCING);
+	ck_assert_int_eq(world.set_before_freezing, QUIESCING);
+	ck_assert(world.freezes && world.empties);
+	ck_assert_uint_eq(answered.count, 0);
+	end_commands(NULL);
+	assert_in(QUIESCED, 5);
+	assert_answered(ANSWER_DONE);
+}
+END_TEST
+
+/* 0: without a gate; 1: a queue that does not become empty. */
+START_TEST(queues_are_waited_for_with_a_gate)
+{
+	configure(_i ? "gate = nftables\n" : "");
+	start_ready();
+	quiesce(false);
+	end_commands(NULL);
+	ck_assert_int_eq(world.empties, _i);
+	if (!_i) {
+		assert_in(QUIESCED, 5);
+		return;
+	}
+	end_commands("transmit queues: not done in time: 3 packets wait");
+	assert_answered(ANSWER_FAILED);
+	ck_assert_ptr_nonnull(strstr(answered.why, "3 packets wait"));
+	assert_in(READY, 5);
+	ck_assert_int_eq(world.set.state, READY);
+}
+END_TEST
+
+/* Hooks that fail leave what is open open, and nothing is written. */
+START_TEST(quiesce_whose_hooks_fail_never_closes)
+{
+	unsigned int sets;
+
+	start_ready();
+	sets = world.sets;
+	quiesce(false);
+	ck_assert_uint_eq(world.sets, sets);
+	end_commands("50-no: exit status 1");
+	assert_answered(ANSWER_FAILED);
+	assert_in(READY, 5);
+	ck_assert_int_eq(world.set.state, READY);
+}
+END_TEST
+
+/* 0: who asks would be frozen; 1: such a unit cannot be named here. */
+START_TEST(freezing_of_all_is_refused_where_nobody_would_see_the_answer)
+{
+	configure("freeze = all\nfreeze-except = b\n");
+	start_ready();
+	world.unsafe = !_i;
+	world.no_cgroup = _i;
+	quiesce(false);
+	assert_answered(ANSWER_FAILED);
+	ck_assert_msg(strstr(answered.why, _i ? "no such unit" :
+						"process 77, would be frozen"),
+		      "%s", answered.why);
+	ck_assert(!world.freezes && !world.hooks);
+	assert_in(READY, 5);
+	world.unsafe = world.no_cgroup = false;
+	quiesce(false);
+	end_commands(NULL);
+	ck_assert(world.freezes);
+	end_commands(NULL);
+	assert_in(QUIESCED, 5);
 }
 END_TEST
 
@@ -2096,6 +2224,13 @@ static Suite *states(void)
 		2);
 	tcase_add_test(tcase, units_that_cannot_be_remembered_are_not_frozen);
 	tcase_add_test(tcase, unit_that_does_not_run_is_refused_by_quiesce);
+	tcase_add_test(tcase, quiesce_is_hooks_gate_units_queues);
+	tcase_add_loop_test(tcase, queues_are_waited_for_with_a_gate, 0, 2);
+	tcase_add_test(tcase, quiesce_whose_hooks_fail_never_closes);
+	tcase_add_loop_test(
+		tcase,
+		freezing_of_all_is_refused_where_nobody_would_see_the_answer, 0,
+		2);
 	tcase_add_test(tcase, frozen_units_are_thawed_by_another_configuration);
 	tcase_add_loop_test(tcase,
 			    page_of_a_publisher_outlives_a_restart_and_no_stop,

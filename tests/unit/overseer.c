@@ -223,6 +223,10 @@ static const struct bad {
 	{ "[overseer]\ndestroy-connections = perhaps\n", 2,
 	  "with-gate, yes or no" },
 	{ "[overseer]\nfreeze = --force\n", 2, "unit" },
+	{ "[overseer]\nfreeze = a all\n", 2, "all stands alone" },
+	{ "[overseer]\nfreeze = all\nfreeze-except = a;b\n", 3, "unit" },
+	{ "[overseer]\nfreeze = all\nfreeze-except = /\n", 3,
+	  "path of a cgroup" },
 	{ "[overseer]\nfreeze = a;b\n", 2, "unit" },
 	{ "[overseer]\nfreeze = a\nfreeze = b, sysgenid-overseer\n", 3,
 	  "thaw" },
@@ -248,6 +252,25 @@ static const struct bad {
 	{ "[overseer]\nquiesce-limit = 0\n", 2, "none, or" },
 	{ "[overseer]\nquiesce-limit = 3601\n", 2, "none, or" },
 };
+
+START_TEST(all_is_frozen_but_what_is_exempt)
+{
+	struct config c;
+
+	ck_assert(read_text(&c, "[overseer]\nfreeze = all\n"
+				"freeze-except = dbus a.slice /agents\n"));
+	ck_assert(c.freeze_all);
+	ck_assert(config_has_step(&c, STEP_FREEZE));
+	ck_assert_uint_eq(c.freeze.count, 0);
+	ck_assert_uint_eq(c.freeze_except.count, 3);
+	ck_assert_str_eq(c.freeze_except.word[0], "dbus.service");
+	config_free(&c);
+	ck_assert(!read_text(&c, "[overseer]\nfreeze = all\nfreeze = a\n"));
+	ck_assert_ptr_nonnull(strstr(said, "freeze = all stands alone"));
+	ck_assert(!read_text(&c, "[overseer]\nfreeze-except = a\n"));
+	ck_assert_ptr_nonnull(strstr(said, "of freeze = all"));
+}
+END_TEST
 
 START_TEST(indented_line_counts)
 {
@@ -485,6 +508,7 @@ int main(void)
 	tcase_add_test(tcase, every_key_of_the_gate_in_the_kernel);
 	tcase_add_loop_test(tcase, keys_that_do_not_go_together_are_refused, 0,
 			    sizeof(bad_pairs) / sizeof(bad_pairs[0]));
+	tcase_add_test(tcase, all_is_frozen_but_what_is_exempt);
 	tcase_add_test(tcase, indented_line_counts);
 	tcase_add_loop_test(tcase, comment_of_any_length_is_a_comment, 0, 2);
 	tcase_add_loop_test(tcase, part_of_a_line_does_not_count, 0, 2);

@@ -362,7 +362,9 @@ def killed_and_cloned(t: Context, vm: VM, clones: int) -> None:
         restarted(vm, pid)
         until(vm, then)
         assert is_closed(vm) == (then != "ready"), name
-        assert f"found {name} at generation {generation}" in journal(vm), journal(vm)
+        # Hooks alone have run then, with the gate open.
+        left = "ready" if name == "quiescing" else name
+        assert f"found {left} at generation {generation}" in journal(vm), journal(vm)
         leave(vm, generation)
 
 
@@ -844,6 +846,109 @@ def fork_bomb(t: Context) -> None:
         assert clone.read("/sys/class/misc/sysgenid/outdated") == "0"
         assert "sent signal 15 to perl" in journal(clone)
         assert clone.out("bomb").status == "running"
+
+
+@vmtest("bookworm-cloud", timeout=1800)
+def quiesce_waits_until_nothing_is_on_its_way_out(t: Context) -> None:
+    """Hooks run with the network open; then the gate shuts, and what waits for a device that leads out leaves first."""
+    vm = booted(t, *options(0))
+    up(vm, 0)
+    hook(vm, "quiesce")
+    oversee(vm, "gate = kernel")
+    until(vm, "ready", 0)
+
+    def waiting() -> int:
+        found = re.search(r"backlog \S+ (\d+)p", sh(vm, "/bin/tc -s qdisc show dev eth0"))
+        assert found
+        return int(found[1])
+
+    with Wire(vm, 0, 7) as wire:
+        wait_for_both_ways(vm, (wire,))
+        vm.write("/run/stay", "")
+        vm.spawn("quiesce", "sysgenidctl", "quiesce")
+        hooked(vm)
+        assert status(vm)["state"] == "quiescing" and state_of(vm).startswith("open;")
+        sh(vm, "/bin/tc qdisc replace dev eth0 root plug limit 1000000")
+        wait_until(waiting, LIMIT, "packets that wait")
+        sh(vm, "rm /run/stay")
+        wait_until(lambda: state_of(vm).startswith("shut;"), LIMIT, "the gate to be shut")
+        assert status(vm)["state"] == "quiescing" and waiting()
+        sh(vm, "/bin/tc qdisc change dev eth0 root plug release_indefinite")
+        assert vm.wait("quiesce", limit=LIMIT).ok
+        assert status(vm)["state"] == "quiesced" and not waiting()
+        sh(vm, "sysgenidctl resume; /bin/tc qdisc replace dev eth0 root plug limit 1000000; /bin/tc qdisc change dev eth0 root plug block")
+        wait_until(waiting, LIMIT, "packets that wait")
+        done = vm.run("sysgenidctl", "quiesce", limit=LIMIT)
+        assert not done.ok and re.search(r"transmit queues: not done in time: \d+ packets wait to leave by eth0", done.out), done
+        assert state_of(vm).startswith("open;") and status(vm)["state"] == "ready"
+        # A device that is an exception may be busy.
+        oversee(vm, "gate = kernel", "except-interfaces = eth0")
+        assert waiting()
+        sh(vm, "sysgenidctl quiesce")
+
+
+COUNT = "while :; do echo >>/run/{name}; {pause} 0.02; done"
+AGENT = "/sys/fs/cgroup/agent"
+AS_AGENT = f"mkdir -p {AGENT}; echo 0 >{AGENT}/cgroup.procs; "
+
+
+@vmtest("bookworm-cloud", timeout=1800)
+def freeze_all_stops_every_program(t: Context) -> None:
+    """Whatever cgroup a program is in, between quiesced and the end of adjusting it neither counts nor sends. What is exempt does."""
+    vm = booted(t, *options(0))
+    up(vm, 0)
+    hook(vm, "adjust", WAITING_HOOK)
+    places = {"root": "", "below": "/beats", "beside": "/overseer"}
+    for name, cgroup in places.items():
+        go = f"mkdir -p /sys/fs/cgroup{cgroup}; echo 0 >/sys/fs/cgroup{cgroup}/cgroup.procs; "
+        vm.spawn(name, "sh", "-c", go + COUNT.format(name=name, pause="sleep"))
+    # One that starts others as fast as it can.
+    vm.spawn("forks", "sh", "-c", COUNT.format(name="forks", pause="/bin/true"))
+    vm.spawn("agent", "sh", "-c", AS_AGENT + COUNT.format(name="agent", pause="sleep"))
+    counters = (*places, "forks")
+
+    def counts(of: VM) -> dict[str, str]:
+        return {name: sh(of, f"wc -c </run/{name}").strip() for name in (*counters, "agent")}
+
+    def running(of: VM) -> set[str]:
+        first = counts(of)
+        wait_until(lambda: counts(of)["agent"] != first["agent"], LIMIT, "the exempt program")
+        of.run("sleep", "0.3")
+        return {name for name, count in counts(of).items() if count != first[name]}
+
+    oversee(vm, *KERNEL_GATE, "freeze = all", "freeze-except = /agent")
+    until(vm, "ready", 0)
+    with Wire(vm, 0, 7) as wire:
+        wait_for_both_ways(vm, (wire,))
+        wait_until(lambda: running(vm) >= {*counters, "agent"}, LIMIT, "all programs")
+        done = vm.run("sysgenidctl", "quiesce", limit=LIMIT)
+        assert not done.ok and "would be frozen, and never see the answer" in done.out, done
+        assert status(vm)["state"] == "ready"
+        sh(vm, AS_AGENT + "sysgenidctl quiesce")
+        restart(vm)
+        assert status(vm)["state"] == "quiesced"
+        start = len(wire.came)
+        assert running(vm) == {"agent"}
+        # Those that passed before have arrived by now.
+        assert not wire.came[start + 20 :], "packets while quiesced"
+        before = counts(vm)
+        state = vm.snapshot()
+    with t.cloned(state, paused=True) as clone, Wire(clone, 0, 100) as wire:
+        clone.resume()
+        until(clone, "adjusting", 1)
+        assert running(clone) == {"agent"}
+        assert {name for name, count in counts(clone).items() if count != before[name]} == {"agent"}
+        assert not wire.came, wire.came[:3]
+        clone.write("/run/go", "")
+        until(clone, "ready", 1)
+        wait_until(lambda: running(clone) >= {*counters, "agent"}, LIMIT, "all programs")
+        wait_for_both_ways(clone, (wire,))
+        # Back where they were, and nothing is left of it.
+        assert "sysgenid-frozen" not in sh(clone, "find /sys/fs/cgroup -type d; cat /proc/[0-9]*/cgroup 2>/dev/null || :")
+        # A cgroup that is not there is no matter.
+        configure(clone, *KERNEL_GATE, "freeze = all", "freeze-except = /agent /none")
+        sh(clone, f"kill -HUP {main_pid(clone)}; {AS_AGENT} sysgenidctl quiesce; sysgenidctl resume")
+        wait_until(lambda: running(clone) >= {*counters, "agent"}, LIMIT, "all programs")
 
 
 BEATS = "/sys/fs/cgroup/beats"

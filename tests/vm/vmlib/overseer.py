@@ -27,12 +27,13 @@ PROGRAMS = {
     "usr/bin/setpriv": "bin",
     "usr/bin/wg": "bin",
     "usr/sbin/nft": "bin",
+    "usr/sbin/tc": "bin",
 }
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
 LOADER = "lib64/ld-linux-x86-64.so.2"
 PERL = f"{LIBRARIES}/perl-base"
 # Wires, rules, lists of connections, what the host reads, and sessions. What these need comes with them.
-MODULES = ("veth", "nf_tables", "nft_ct", "tcp_diag", "virtio_pci", "virtio_console", "virtio_net")
+MODULES = ("veth", "nf_tables", "nft_ct", "tcp_diag", "virtio_pci", "virtio_console", "virtio_net", "sch_plug")
 MODULES += ("wireguard", "tls", "macsec", "xfrm_user", "esp4")
 # What the kernel loads by the names of algorithms for ESP with rfc4106(gcm(aes)).
 MODULES += ("aes_generic", "ctr", "hmac", "sha512_generic", "sha3_generic", "jitterentropy_rng", "drbg", "ghash_generic", "gcm", "seqiv")
