@@ -4,6 +4,8 @@
 import json
 import re
 import signal
+import statistics
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +19,10 @@ CONFIG = "/etc/sysgenid/overseer.conf"
 SOCKET = "/run/sysgenid/overseer.sock"
 LIMIT = 240.0
 ORDINARY = 1000
+# The number of read(2) on x86_64.
+READ = "0"
+# Modules for sessions of the kernel; a stock system loads them for who uses them.
+KEEPERS = ("wireguard", "macsec", "tls", "esp4", "xfrm_user")
 # What the host reads of a port of the guest.
 TOLD = ("-device", "virtio-serial-pci", "-chardev", "ringbuf,id=told,size=65536")
 TOLD += ("-device", "virtserialport,chardev=told,name=ready")
@@ -773,6 +779,58 @@ HANDED_ON = r"""
 open(F, "+<", "/dev/sysgenid") or die; ioctl(F, 0xE401, 1) or die;
 if (!fork) { sleep 100000 } close(F); $| = 1; print "ready\n"; sleep 100000;
 """
+
+
+def clock_at_resume(clone: VM) -> int:
+    """Let it run; returns the guest's CLOCK_BOOTTIME of that moment, by the clock that both have in common."""
+    moment = clone.resume()
+    tries = []
+    for _ in range(10):
+        asked = time.monotonic()
+        guest = clone.ping()
+        answered = time.monotonic()
+        tries.append((answered - asked, guest - int(((asked + answered) / 2 - moment) * 1e9)))
+    return min(tries)[1]
+
+
+def read_generation(vm: VM) -> None:
+    """A program sleeps in a bare read(2) of the device."""
+    pid = vm.spawn("read", "reads")
+    wait_until(lambda: vm.read(f"/proc/{pid}/syscall").split()[0] == READ, 60, "reads to sleep in read(2)")
+
+
+def read_after(clone: VM, start: int) -> float:
+    """Milliseconds after which that program had the generation."""
+    return (int(clone.wait("read").out) - start) / 1e6
+
+
+def ready_after(clone: VM, start: int) -> float:
+    return (times(clone).ready - start) / 1e6
+
+
+@vmtest("bookworm-cloud", timeout=1800)
+def ready_as_soon_as_a_bare_read(t: Context) -> None:
+    """In each clone, where nobody has to be waited for: the overseer comes before other programs, and does not sleep."""
+    kinds = (("kernel", True), ("kernel", False), ("nftables", True), ("nftables", False))
+    for gate, quiesced in kinds[: t.count(1, full=len(kinds))]:
+        vm = booted(t)
+        # What can keep sessions takes its time.
+        sh(vm, f"rmmod {' '.join(KEEPERS)}")
+        oversee(vm, f"gate = {gate}")
+        until(vm, "ready", 0)
+        if quiesced:
+            sh(vm, "sysgenidctl quiesce")
+        read_generation(vm)
+        state = vm.snapshot()
+        vm.close()
+        ratios = []
+        for _ in range(t.count(3, full=20)):
+            with t.cloned(state, paused=True) as clone:
+                start = clock_at_resume(clone)
+                until(clone, "ready", 1)
+                ratios.append(ready_after(clone, start) / read_after(clone, start))
+        t.log(f"gate = {gate}, {'quiesced' if quiesced else 'not quiesced'}: {', '.join(f'{ratio:.2f}' for ratio in ratios)}")
+        assert statistics.median(ratios) <= 1.2, ratios
 
 
 @vmtest("bookworm-cloud", timeout=1800)
