@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -62,6 +63,7 @@ static uint32_t pending(int fd)
 static void get_tells_of_a_pending_reseed(void)
 {
 	int fd = open_ro(), tries = 20;
+	struct utsname kernel;
 	double start;
 	bool seen;
 
@@ -70,6 +72,10 @@ static void get_tells_of_a_pending_reseed(void)
 		trigger();
 		seen = pending(fd);
 	} while (!seen && --tries);
+	/* On one processor each task has left the kernel when another one runs. */
+	EXPECT_EQ(0, uname(&kernel));
+	if (!seen && !strstr(kernel.version, "SMP"))
+		skip("the reseed always comes before the question");
 	EXPECT(seen);
 	for (start = seconds(); pending(fd) && seconds() - start < 60;)
 		sleep_ms(50);
