@@ -82,8 +82,8 @@
  * or moved, without a new generation keeps its own. Absent, and all zeros, where
  * nothing is known to differ: after a trigger without entropy, and where the
  * kernel's random generator could not be reseeded. Without a hardware source there
- * is none at first. A hash over fresh random bytes, the hardware id and the generation: nothing can
- * be learnt from it about these.
+ * is none at first. A hash over fresh random bytes, the hardware id and the
+ * generation: nothing can be learnt from it about these.
  */
 #define SYSGENID_INSTANCE_SIZE 16
 /* In sysgenid_page.flags: there is an instance id. */
