@@ -84,9 +84,14 @@ static void kill_each(const char *path)
 	fclose(f);
 }
 
+int cgroup_kill(const char *path)
+{
+	return write_file(path, "cgroup.kill", "1");
+}
+
 bool cgroup_end(const char *path)
 {
-	if (write_file(path, "cgroup.kill", "1") == -ENOENT)
+	if (cgroup_kill(path) == -ENOENT)
 		kill_each(path);
 	return !rmdir(path) || errno == ENOENT;
 }

@@ -23,6 +23,8 @@ void cgroup_end_all(const char *path, const char *prefix);
 int cgroup_is_populated(const char *path);
 /* 0 or -errno; -ESRCH: it has ended. */
 int cgroup_move(pid_t pid, const char *path);
+/* All that runs there and below. 0 or -errno: -ENOENT before Linux 5.14. */
+int cgroup_kill(const char *path);
 /* 1: all processes have stopped, or all go on; 0: not yet; or -errno. */
 int cgroup_freeze(const char *path);
 int cgroup_thaw(const char *path);

@@ -190,23 +190,53 @@ static const char *add_type(char **name)
 	return NULL;
 }
 
-/* As systemctl(1) reads a name: one without a type is that of a service. */
-static const char *each_unit(const char *value, struct words *units,
-			     const char *(*check)(const char *word))
+/* Not a unit: a service of that name has to be named with its type. */
+#define FREEZE_CONTAINERS "containers"
+
+/* True if it was there. */
+static bool take_word(struct words *words, const char *word)
 {
-	const char *wrong = each_word(value, units, check);
+	size_t kept = 0, count = words->count;
+
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(words->word[i], word))
+			words->word[kept++] = words->word[i];
+		else
+			free(words->word[i]);
+	}
+	words->count = kept;
+	return kept < count;
+}
+
+static const char *add_types(struct words *units)
+{
+	const char *wrong = NULL;
 
 	for (size_t i = 0; !wrong && i < units->count; i++)
 		wrong = add_type(&units->word[i]);
 	return wrong;
 }
 
+/* As systemctl(1) reads a name: one without a type is that of a service. */
+static const char *each_unit(const char *value, struct words *units,
+			     const char *(*check)(const char *word))
+{
+	const char *wrong = each_word(value, units, check);
+
+	return wrong ? wrong : add_types(units);
+}
+
 static const char *set_freeze(struct config *c, const char *value)
 {
-	if (strcmp(value, "all"))
-		return each_unit(value, &c->freeze, check_unit);
-	c->freeze_all = true;
-	return NULL;
+	const char *wrong;
+
+	if (!strcmp(value, "all")) {
+		c->freeze_all = true;
+		return NULL;
+	}
+	wrong = each_word(value, &c->freeze, check_unit);
+	c->freeze_containers = take_word(&c->freeze, FREEZE_CONTAINERS);
+	return wrong ? wrong : add_types(&c->freeze);
 }
 
 static const char *set_freeze_except(struct config *c, const char *value)
@@ -258,10 +288,12 @@ static const char *set_laggards(struct config *c, const char *value)
 		c->laggards = LAGGARDS_REPORT;
 	else if (!strcmp(value, "kill"))
 		c->laggards = LAGGARDS_KILL;
+	else if (!strcmp(value, "kill-container"))
+		c->laggards = LAGGARDS_KILL_CONTAINER;
 	else if (!strcmp(value, "hold"))
 		c->laggards = LAGGARDS_HOLD;
 	else
-		return "report, kill or hold";
+		return "report, kill, kill-container or hold";
 	return NULL;
 }
 
@@ -390,7 +422,8 @@ static const char *set_quiesce_limit(struct config *c, const char *value)
 
 static bool has_kill(const struct config *c)
 {
-	return c->laggards == LAGGARDS_KILL;
+	return c->laggards == LAGGARDS_KILL ||
+	       c->laggards == LAGGARDS_KILL_CONTAINER;
 }
 
 static bool has_sessions(const struct config *c)
@@ -403,9 +436,10 @@ static bool has_gate_kernel(const struct config *c)
 	return c->gate == GATE_KERNEL;
 }
 
-static bool has_freeze(const struct config *c)
+static bool has_cgroups(const struct config *c)
 {
-	return c->freeze.count || c->freeze_all;
+	return c->freeze.count || c->freeze_all || c->freeze_containers ||
+	       c->laggards == LAGGARDS_KILL_CONTAINER;
 }
 
 static bool has_announce_vsock(const struct config *c)
@@ -432,7 +466,7 @@ static const struct {
 	[STEP_KILL] = { "laggards=kill", has_kill },
 	[STEP_SESSIONS] = { "sessions=reset", has_sessions },
 	[STEP_GATE_KERNEL] = { "gate=kernel", has_gate_kernel },
-	[STEP_FREEZE] = { "freeze", has_freeze },
+	[STEP_CGROUPS] = { "freeze/kill-container", has_cgroups },
 	[STEP_ANNOUNCE_VSOCK] = { "announce=vsock", has_announce_vsock },
 	[STEP_ANNOUNCE_DEVICE] = { "announce=path", has_announce_device },
 	[STEP_NETWORK] = { "gate,sessions,destroy-connections", has_network },

@@ -18,6 +18,7 @@ enum gate_kind {
 enum laggards {
 	LAGGARDS_REPORT,
 	LAGGARDS_KILL,
+	LAGGARDS_KILL_CONTAINER,
 	LAGGARDS_HOLD,
 };
 
@@ -56,7 +57,7 @@ enum config_step {
 	STEP_KILL,
 	STEP_SESSIONS,
 	STEP_GATE_KERNEL,
-	STEP_FREEZE,
+	STEP_CGROUPS,
 	STEP_ANNOUNCE_VSOCK,
 	STEP_ANNOUNCE_DEVICE,
 	/* The last: those above say better what was turned on. */
@@ -89,6 +90,8 @@ struct config {
 	/* @freeze_all: but for @freeze_except; @freeze has no words then. */
 	bool freeze_all;
 	struct words freeze, freeze_except;
+	/* All that sysgenid-runtime has a record of. */
+	bool freeze_containers;
 	char *announce;
 	enum publisher_kind publisher;
 	enum reseed reseed;

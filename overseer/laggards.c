@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "containers.h"
 #include "log.h"
 #include "watchers.h"
 
@@ -133,14 +134,31 @@ static bool has_device_open(pid_t pid)
 
 struct killing {
 	int signal;
-	unsigned int count;
+	bool containers, failed;
+	char *why;
+	size_t size;
 };
+
+/* Whether there is no more to do about it. */
+static bool kill_container(struct killing *k, const struct sysgenid_watcher *w)
+{
+	char why[256];
+	const int r = containers_kill(w->cgroup_id, why, sizeof(why));
+
+	/* The first one is said. */
+	if (r < 0 && !k->failed)
+		snprintf(k->why, k->size, "%s", why);
+	k->failed = k->failed || r < 0;
+	return r;
+}
 
 static void kill_one(const struct sysgenid_watcher *w, void *arg)
 {
 	struct killing *k = arg;
 	int fd;
 
+	if (k->containers && kill_container(k, w))
+		return;
 	/* 1: without init there is no machine. */
 	if (w->pid <= 1 || w->pid == getpid())
 		return;
@@ -153,15 +171,17 @@ static void kill_one(const struct sysgenid_watcher *w, void *arg)
 		log_warning("sent signal %d to %.16s (%" PRId32
 			    "), which has not adjusted",
 			    k->signal, w->comm, w->pid);
-		k->count++;
 	}
 	close(fd);
 }
 
-unsigned int laggards_kill(struct sysgenid *g, int signal)
+bool laggards_kill(struct sysgenid *g, int signal, bool containers, char *why,
+		   size_t size)
 {
-	struct killing k = { .signal = signal };
+	struct killing k = { signal, containers, false, why, size };
+	const int r = each_laggard(g, kill_one, &k);
 
-	each_laggard(g, kill_one, &k);
-	return k.count;
+	if (r && !k.failed)
+		snprintf(why, size, "they cannot be listed: %s", strerror(-r));
+	return !r && !k.failed;
 }

@@ -449,11 +449,20 @@ static void on_confirmed(void *user, int r, uint32_t outdated)
 		open_when_settled(m);
 		return;
 	}
-	if (m->config->laggards == LAGGARDS_KILL && m->signal) {
-		laggards_kill(m->g, m->signal);
-		m->signal = m->signal == SIGTERM ? SIGKILL : 0;
-		wait_for_watchers(m, m->config->kill_timeout);
-		return;
+	if (m->config->laggards != LAGGARDS_HOLD && m->signal) {
+		const int signal = m->signal;
+
+		m->signal = signal == SIGTERM ? SIGKILL : 0;
+		if (laggards_kill(m->g, signal,
+				  m->config->laggards ==
+					  LAGGARDS_KILL_CONTAINER,
+				  late, sizeof(late))) {
+			wait_for_watchers(m, m->config->kill_timeout);
+			return;
+		}
+		m->signal = 0;
+		snprintf(why, sizeof(why), "not adjusted in time, and %s",
+			 late);
 	}
 	if (m->now.state != HELD)
 		hold(m, WATCHERS_LATE, why);

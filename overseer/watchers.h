@@ -26,7 +26,11 @@ void watchers_cancel(struct watchers_wait *w);
 
 /* "NAME (PID), NAME (PID) and 3 more", of those outdated; how many. */
 unsigned int laggards_describe(struct sysgenid *g, char *text, size_t size);
-/* To each that can be told for sure; how many. */
-unsigned int laggards_kill(struct sysgenid *g, int signal);
+/*
+ * To each that can be told for sure. @containers: one in a container is not
+ * signalled, all of the container is killed. False, and why: not all could be.
+ */
+bool laggards_kill(struct sysgenid *g, int signal, bool containers, char *why,
+		   size_t size);
 
 #endif /* WATCHERS_H */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "cgroup.h"
+#include "containers.h"
 #include "freeze-all.h"
 #include "freezing.h"
 #include "log.h"
@@ -215,7 +216,7 @@ static bool add_freeze_all(const struct work *w, const struct config *c,
 static bool add_freeze(const struct work *w, const struct config *c,
 		       struct commands *cs)
 {
-	struct words cgroups = { .word = NULL };
+	struct words cgroups = { .word = NULL }, none = { .word = NULL };
 	bool ok;
 
 	if (c->freeze_all)
@@ -224,7 +225,9 @@ static bool add_freeze(const struct work *w, const struct config *c,
 				  freezing_remember(&cgroups) &&
 				  add_calls(cs, c, "freeze", freeze, &cgroups));
 	words_free(&cgroups);
-	return ok;
+	return ok && (!c->freeze_containers ||
+		      add_call_with(cs, c->hook_timeout, "freeze containers",
+				    containers_freeze, &none));
 }
 
 /* Without a gate the machine goes on sending. */
@@ -280,9 +283,14 @@ static int may_freeze_all(const struct backend *backend, const struct config *c,
 int work_may_freeze(const struct backend *backend, const struct config *c,
 		    pid_t client, char *why, size_t size)
 {
-	return c->freeze_all ?
-		       may_freeze_all(backend, c, client, why, size) :
-		       backend->freezing_is_safe(&c->freeze, client, why, size);
+	int r;
+
+	if (c->freeze_all)
+		return may_freeze_all(backend, c, client, why, size);
+	r = backend->freezing_is_safe(&c->freeze, client, why, size);
+	return r > 0 && c->freeze_containers ?
+		       containers_freezing_is_safe(client, why, size) :
+		       r;
 }
 
 struct commands *work_quiesce(const struct work *w, const struct config *c,

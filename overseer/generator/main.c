@@ -27,7 +27,7 @@ static const char *const taken[STEPS] = {
 	[STEP_SESSIONS] = "CapabilityBoundingSet=~CAP_SYS_ADMIN\n"
 			  "RestrictNamespaces=yes\n",
 	[STEP_GATE_KERNEL] = "CapabilityBoundingSet=~CAP_CHECKPOINT_RESTORE\n",
-	[STEP_FREEZE] = "ProtectControlGroups=yes\n",
+	[STEP_CGROUPS] = "ProtectControlGroups=yes\n",
 	[STEP_NETWORK] = "CapabilityBoundingSet=~CAP_NET_ADMIN\n",
 	[STEP_ANNOUNCE_VSOCK] = "RestrictAddressFamilies=~AF_VSOCK\n",
 	[STEP_ANNOUNCE_DEVICE] = "DeviceAllow=\n"
@@ -48,7 +48,7 @@ static bool may_have_frozen(void)
 static bool is_needed(const struct config *c, enum config_step step)
 {
 	return config_has_step(c, step) ||
-	       (step == STEP_FREEZE && may_have_frozen()) ||
+	       (step == STEP_CGROUPS && may_have_frozen()) ||
 	       /* A gate of an overseer with another configuration is to be taken away. */
 	       (step == STEP_GATE_KERNEL && armed_is_noted(ARMED_KERNEL)) ||
 	       (step == STEP_NETWORK &&

@@ -31,7 +31,7 @@ STEPS = {
     "gate = kernel": (["CapabilityBoundingSet=~CAP_CHECKPOINT_RESTORE", NETWORK], ["gate=kernel", SHARED]),
     "gate = nftables": ([NETWORK], [SHARED]),
     "destroy-connections = yes": ([NETWORK], [SHARED]),
-    "freeze = a.service": (["ProtectControlGroups=yes"], ["freeze"]),
+    "freeze = a.service": (["ProtectControlGroups=yes"], ["freeze/kill-container"]),
     "announce = vsock:2:1": (["RestrictAddressFamilies=~AF_VSOCK"], ["announce=vsock"]),
     "announce = /dev/ttyS1": (["DeviceAllow=", "DeviceAllow=/dev/sysgenid rw"], ["announce=path"]),
 }
@@ -77,6 +77,13 @@ class Generator(unittest.TestCase):
             self.assertEqual(sorted(left + lines), sorted(settings), key)
             self.assertEqual(sorted(told + its), sorted(names), key)
 
+    def test_what_writes_to_cgroups_may(self) -> None:
+        for key in ("freeze = containers", "laggards = kill-container"):
+            settings, names = self.taken(f"{NOTHING}{key}\n")
+            self.assertNotIn("ProtectControlGroups=yes", settings)
+            self.assertNotIn("freeze/kill-container", names)
+            self.assertEqual("CapabilityBoundingSet=~CAP_KILL" in settings, "kill" not in key)
+
     def test_without_a_file_the_defaults_count(self) -> None:
         self.assertEqual(self.run_generator(), 0)
         text = self.drop_in().read_text("ascii")
@@ -106,7 +113,7 @@ class Generator(unittest.TestCase):
             make()
             settings, names = self.taken(NOTHING)
             self.assertNotIn("ProtectControlGroups=yes", settings)
-            self.assertNotIn("freeze", names)
+            self.assertNotIn("freeze/kill-container", names)
             if frozen.is_file():
                 frozen.unlink()
         frozen.rmdir()

@@ -18,6 +18,7 @@
 #include "cgroup.h"
 #include "commands.h"
 #include "connections.h"
+#include "containers.h"
 #include "freeze-all.h"
 #include "freezing.h"
 #include "gate.h"
@@ -42,8 +43,10 @@ static struct world {
 	bool no_commands, no_thread, no_gate;
 	bool no_reseed, pending, no_info, unsafe, cannot_remember,
 		nobody_is_outdated;
-	bool no_cgroup;
-	bool no_sessions;
+	bool no_cgroup, no_sessions, contained, kill_fails;
+	/* The last signal to laggards, and whether whole containers went. */
+	int killed;
+	bool killed_containers;
 	/* The process that may not be frozen, and what is. */
 	pid_t client;
 	char frozen[64];
@@ -474,11 +477,29 @@ unsigned int laggards_describe(struct sysgenid *g, char *text, size_t size)
 	return 1;
 }
 
-unsigned int laggards_kill(struct sysgenid *g, int signal)
+bool laggards_kill(struct sysgenid *g, int signal, bool containers, char *why,
+		   size_t size)
 {
 	(void)g;
-	(void)signal;
+	world.killed = signal;
+	world.killed_containers = containers;
+	snprintf(why, size, "container x is half-made");
+	return !world.kill_fails;
+}
+
+int containers_freeze(char *const unused[], char *why, size_t size)
+{
+	(void)unused;
+	(void)why;
+	(void)size;
 	return 1;
+}
+
+int containers_freezing_is_safe(pid_t client, char *why, size_t size)
+{
+	(void)client;
+	snprintf(why, size, "the overseer runs in container \"x\"");
+	return !world.contained;
 }
 
 int connections_destroy(void)
@@ -1774,6 +1795,62 @@ START_TEST(units_that_cannot_be_remembered_are_not_frozen)
 }
 END_TEST
 
+START_TEST(containers_are_frozen_unless_one_holds_the_overseer)
+{
+	configure("freeze = containers\n");
+	start_ready();
+	world.contained = _i;
+	quiesce(false);
+	if (_i) {
+		assert_answered(ANSWER_FAILED);
+		ck_assert(!world.freezes);
+		ck_assert_ptr_nonnull(strstr(answered.why, "container \"x\""));
+		return;
+	}
+	end_commands(NULL);
+	ck_assert(world.freezes);
+	end_commands(NULL);
+	assert_in(QUIESCED, 5);
+	assert_answered(ANSWER_DONE);
+}
+END_TEST
+
+static void be_late(void)
+{
+	restore();
+	settle();
+	end_commands(NULL);
+	end_waiting(-ETIMEDOUT);
+}
+
+START_TEST(containers_of_laggards_are_killed)
+{
+	configure("laggards = kill-container\n");
+	start_ready();
+	be_late();
+	assert_in(ADJUSTING, 6);
+	ck_assert_int_eq(world.killed, SIGTERM);
+	ck_assert(world.killed_containers);
+	end_waiting(-ETIMEDOUT);
+	assert_in(ADJUSTING, 6);
+	ck_assert_int_eq(world.killed, SIGKILL);
+	end_waiting(0);
+	assert_in(READY, 6);
+}
+END_TEST
+
+START_TEST(laggard_that_cannot_be_killed_for_sure_holds)
+{
+	configure("laggards = kill-container\n");
+	start_ready();
+	world.kill_fails = true;
+	be_late();
+	assert_in(HELD, 6);
+	ck_assert_msg(strstr(status(), "container x is half-made"), "%s",
+		      status());
+}
+END_TEST
+
 START_TEST(unit_that_does_not_run_is_refused_by_quiesce)
 {
 	configure("freeze = a\n");
@@ -2194,6 +2271,11 @@ static Suite *states(void)
 	tcase_add_test(tcase, reload_goes_on_with_what_is_under_way);
 	tcase_add_test(tcase,
 		       failed_reseed_holds_before_hooks_until_a_new_generation);
+	tcase_add_loop_test(tcase,
+			    containers_are_frozen_unless_one_holds_the_overseer,
+			    0, 2);
+	tcase_add_test(tcase, containers_of_laggards_are_killed);
+	tcase_add_test(tcase, laggard_that_cannot_be_killed_for_sure_holds);
 	tcase_add_test(tcase, reseed_that_fails_later_holds);
 	tcase_add_test(tcase, reseed_that_fails_while_quiesced_holds);
 	tcase_add_test(tcase, failed_reseed_is_a_warning_if_so_configured);

@@ -260,7 +260,7 @@ START_TEST(all_is_frozen_but_what_is_exempt)
 	ck_assert(read_text(&c, "[overseer]\nfreeze = all\n"
 				"freeze-except = dbus a.slice /agents\n"));
 	ck_assert(c.freeze_all);
-	ck_assert(config_has_step(&c, STEP_FREEZE));
+	ck_assert(config_has_step(&c, STEP_CGROUPS));
 	ck_assert_uint_eq(c.freeze.count, 0);
 	ck_assert_uint_eq(c.freeze_except.count, 3);
 	ck_assert_str_eq(c.freeze_except.word[0], "dbus.service");

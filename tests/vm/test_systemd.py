@@ -76,7 +76,7 @@ def refuses_a_step_without_rights(vm: VM) -> None:
     assert not capabilities(vm) & CAP_KILL and capabilities(vm) & CAP_SYS_ADMIN
     configure(vm, "freeze = away.slice")
     assert not vm.run("systemctl", "reload", "sysgenid-overseer", limit=LIMIT).ok
-    assert "freeze: the unit was started without the rights for that" in journal(vm), journal(vm)
+    assert "freeze/kill-container: the unit was started without the rights for that" in journal(vm), journal(vm)
     assert status(vm)["state"] == "ready"
 
 
