@@ -7,6 +7,7 @@
 
 #include "arguments.h"
 #include "errors.h"
+#include "hook.h"
 #include "operations.h"
 #include "settings.h"
 
@@ -26,6 +27,9 @@ int main(int argc, char **argv)
 		execv(RUNTIME_POLICY, argv + 1);
 		return fail(ERROR_FAILED, "%s: %m", RUNTIME_POLICY);
 	}
+	/* In a container's config.json that we have written. */
+	if (argc > 1 && !strcmp(argv[1], HOOK_WORD))
+		return hook_run(argv + 2);
 	wrong = arguments_parse(&arguments, argc, argv, why, sizeof(why));
 	format = arguments_value(&arguments, "log-format");
 	errors_log(arguments_value(&arguments, "log"),

@@ -310,6 +310,8 @@ static bool change_spec(struct operation *op, struct json_object *spec)
 {
 	return spec_make_absolute(spec, op->record.bundle, op->why,
 				  sizeof(op->why)) &&
+	       (!op->policy ||
+		spec_bind_hooks(spec, op->why, sizeof(op->why))) &&
 	       (!op->s->device ||
 		spec_add_device(spec, DEVICE, op->why, sizeof(op->why))) &&
 	       (!op->s->hw_device ||
@@ -580,7 +582,7 @@ static bool match_exec(struct operation *op)
 	op->silent = !stdio;
 	fits = fits && is_allowed(op, true, "exec");
 	if (fits) {
-		snprintf(op->process, sizeof(op->process), "process.%d",
+		snprintf(op->process, sizeof(op->process), RECORD_PROCESS "%d",
 			 (int)getpid());
 		error = json_write_at(op->record.dir, op->process, process);
 		if (error)
@@ -597,13 +599,16 @@ static bool match_exec(struct operation *op)
 
 static int execute(struct operation *op)
 {
-	const char *pid_file = arguments_value(op->a, "pid-file");
+	const char *pid_file = arguments_value(op->a, "pid-file"), *directory;
 	uint32_t generation;
 	int status;
 
 	if (!is_ready(op, &generation) || !find_policy(op, generation) ||
 	    !find_record(op) || !match_exec(op))
 		return 1;
+	directory = op->has_record ? op->record.path : "/run/sysgenid";
+	/* Of those that were killed. */
+	records_clean(directory);
 	if (op->has_record && op->record.progress != PROGRESS_STARTED) {
 		status = fail(ERROR_BAD_STATE, "\"%s\" is not started",
 			      op->a->id);
@@ -611,7 +616,7 @@ static int execute(struct operation *op)
 		status = run_exec(op, generation, pid_file);
 	} else {
 		snprintf(op->pid_file, sizeof(op->pid_file),
-			 "/run/sysgenid/exec.%d", (int)getpid());
+			 "%s/" RECORD_PID "%d", directory, (int)getpid());
 		status = arguments_set(op->a, "pid-file", op->pid_file) ?
 				 run_exec(op, generation, op->pid_file) :
 				 fail(ERROR_BAD_REQUEST, "too many options");

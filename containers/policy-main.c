@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sha256.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,10 +140,34 @@ static int show(void)
 	return fflush(stdout) ? fail(ERROR_FAILED, "stdout: %m") : 0;
 }
 
+/* Of the programs as they are now; without one the draft is no policy. */
+static void add_digests(struct json_object *container)
+{
+	struct json_object *hooks =
+		json_member(container, "hooks", json_type_object);
+	char hex[SHA256_DIGEST_STRING_LENGTH];
+
+	if (!hooks)
+		return;
+	json_object_object_foreach(hooks, stage, list) {
+		(void)stage;
+		for (size_t i = 0; i < json_object_array_length(list); i++) {
+			struct json_object *hook =
+				json_object_array_get_idx(list, i);
+			const char *path = json_text(hook, "path");
+
+			if (path && SHA256File(path, hex))
+				json_object_object_add(
+					hook, "sha256",
+					json_object_new_string(hex));
+		}
+	}
+}
+
 static int draft(const char *id, const char *root)
 {
 	const char *const roots[] = { "/run/crun", "/run/runc" };
-	struct json_object *spec, *whole, *containers;
+	struct json_object *spec, *whole, *containers, *container;
 	struct record r;
 	int error = -ENOENT;
 
@@ -161,7 +186,9 @@ static int draft(const char *id, const char *root)
 	containers = json_object_new_array();
 	json_object_object_add(whole, "version", json_object_new_int(1));
 	json_object_object_add(whole, "serial", json_object_new_int(1));
-	json_object_array_add(containers, policy_draft(id, spec));
+	container = policy_draft(id, spec);
+	add_digests(container);
+	json_object_array_add(containers, container);
 	json_object_object_add(whole, "containers", containers);
 	puts(json_object_to_json_string_ext(
 		whole, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |

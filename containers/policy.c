@@ -36,6 +36,10 @@ enum kind {
 	KIND_QUERIES,
 	KIND_CONTAINERS,
 	KIND_EXECS,
+	KIND_HOOKS,
+	KIND_PATH,
+	KIND_DIGEST,
+	KIND_HOOK_LIST,
 };
 
 struct key {
@@ -63,6 +67,7 @@ static const struct key container_keys[] = {
 	{ "mounts", KIND_PATTERNS },
 	{ "devices", KIND_PATTERNS },
 	{ "namespaces", KIND_PATTERNS },
+	{ "hooks", KIND_HOOKS },
 	{ "members", KIND_MEMBERS },
 	{ "stdio", KIND_BOOLEAN },
 	{ "terminal", KIND_BOOLEAN },
@@ -83,6 +88,22 @@ static const struct key exec_keys[] = {
 	{ "env", KIND_PATTERNS },     { "caps", KIND_CAPABILITIES },
 	{ "members", KIND_MEMBERS },  { "stdio", KIND_BOOLEAN },
 	{ "terminal", KIND_BOOLEAN }, { NULL, 0 },
+};
+
+/* Not startContainer, whose program is the container's. */
+static const struct key hooks_keys[] = {
+	{ "prestart", KIND_HOOK_LIST },
+	{ "createRuntime", KIND_HOOK_LIST },
+	{ "createContainer", KIND_HOOK_LIST },
+	{ "poststart", KIND_HOOK_LIST },
+	{ "poststop", KIND_HOOK_LIST },
+	{ NULL, 0 },
+};
+
+static const struct key hook_keys[] = {
+	{ "path", KIND_PATH },	     { "sha256", KIND_DIGEST },
+	{ "args", KIND_PATTERN },    { "env", KIND_PATTERN },
+	{ "timeout", KIND_PATTERN }, { NULL, 0 },
 };
 
 static struct json_object *element(struct json_object *array, size_t i)
@@ -152,11 +173,20 @@ static bool is_capability(const char *text)
 	       is_all(text, 4, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_");
 }
 
+static bool is_digest(const char *text)
+{
+	return strlen(text) == 64 && is_all(text, 0, "0123456789abcdef");
+}
+
 static bool is_filter(const char *text)
 {
 	return !strcmp(text, "none") ||
-	       (!strncmp(text, "sha256:", 7) && strlen(text) == 7 + 64 &&
-		is_all(text, 7, "0123456789abcdef"));
+	       (!strncmp(text, "sha256:", 7) && is_digest(text + 7));
+}
+
+static bool is_path(const char *text)
+{
+	return *text == '/';
 }
 
 static bool is_query(const char *text)
@@ -188,6 +218,15 @@ static bool all_have_keys(struct json_object *array, const struct key *keys,
 		return false;
 	for (size_t i = 0; i < length(array); i++) {
 		if (!keys_are_good(element(array, i), keys, r))
+			return false;
+	}
+	return true;
+}
+
+static bool all_name(struct json_object *array, const char *key)
+{
+	for (size_t i = 0; i < length(array); i++) {
+		if (!json_text(element(array, i), key))
 			return false;
 	}
 	return true;
@@ -230,6 +269,16 @@ static bool is_of_kind(struct json_object *value, enum kind kind,
 		return all_have_keys(value, container_keys, r);
 	case KIND_EXECS:
 		return all_have_keys(value, exec_keys, r);
+	case KIND_HOOKS:
+		return json_object_is_type(value, json_type_object) &&
+		       keys_are_good(value, hooks_keys, r);
+	case KIND_HOOK_LIST:
+		return all_have_keys(value, hook_keys, r) &&
+		       all_name(value, "path") && all_name(value, "sha256");
+	case KIND_PATH:
+		return passes(value, is_path);
+	case KIND_DIGEST:
+		return passes(value, is_digest);
 	}
 	return false;
 }
@@ -570,6 +619,62 @@ static bool seccomp_fits(struct json_object *rule,
 	return true;
 }
 
+/* The digest that the rule names for it, which is no member of a hook; NULL: it does not fit. */
+static const char *digest_of_hook(struct json_object *rules,
+				  struct json_object *hook)
+{
+	for (size_t i = 0; i < length(rules); i++) {
+		struct json_object *rule = element(rules, i),
+				   *pattern = json_object_new_object();
+		struct reason unused = { "" };
+		bool fits;
+
+		json_object_object_foreach(rule, name, value) {
+			if (strcmp(name, "sha256"))
+				json_object_object_add(pattern, name,
+						       json_object_get(value));
+		}
+		fits = pattern_fits(pattern, hook, &unused);
+		json_object_put(pattern);
+		if (fits)
+			return json_text(rule, "sha256");
+	}
+	return NULL;
+}
+
+/* @bind: adds the digests to the hooks, for whoever runs them to check. */
+static bool hooks_fit(struct json_object *rule, struct json_object *spec,
+		      bool bind, struct reason *r)
+{
+	struct json_object *hooks = NULL,
+			   *rules =
+				   json_member(rule, "hooks", json_type_object);
+
+	json_object_object_get_ex(spec, "hooks", &hooks);
+	if (!hooks)
+		return true;
+	if (!json_object_is_type(hooks, json_type_object))
+		return pattern_blame(r, "hooks");
+	json_object_object_foreach(hooks, stage, list) {
+		if (!json_object_is_type(list, json_type_array))
+			return pattern_blame(r, "hooks");
+		for (size_t i = 0; i < length(list); i++) {
+			const char *hex = digest_of_hook(array_of(rules, stage),
+							 element(list, i));
+
+			if (!hex)
+				return pattern_blame(r, "hooks");
+			if (bind)
+				json_object_object_add(
+					element(list, i), "sha256",
+					json_object_new_string(hex));
+		}
+	}
+	if (!bind)
+		json_object_object_del(spec, "hooks");
+	return true;
+}
+
 /* Members that no rule denies: the rootfs is what the engine says it is. */
 static void take_known(struct json_object *spec)
 {
@@ -590,8 +695,6 @@ static bool rest_fits(struct json_object *rule, struct json_object *rest,
 	bool fits;
 
 	prune(rest);
-	if (json_object_object_get_ex(rest, "hooks", NULL))
-		return pattern_blame(r, "hooks");
 	if (members)
 		return pattern_fits(members, rest, r);
 	none = json_object_new_object();
@@ -616,6 +719,8 @@ static bool container_fits(struct json_object *rule, struct json_object *copy,
 	    !namespaces_fit(rule, linux_part, r) ||
 	    !seccomp_fits(rule, linux_part, r))
 		return pattern_blame(r, "linux");
+	if (!hooks_fit(rule, copy, false, r))
+		return false;
 	take_known(copy);
 	return rest_fits(rule, copy, r);
 }
@@ -670,6 +775,7 @@ const char *policy_match_container(const struct policy *p,
 		if (fits) {
 			filter_process(rule, json_member(spec, "process",
 							 json_type_object));
+			hooks_fit(rule, spec, true, &r);
 			return json_text(rule, "name");
 		}
 		add_text(why, size, json_text(rule, "name"), r.text);
@@ -858,6 +964,9 @@ struct json_object *policy_draft(const char *name, struct json_object *spec)
 		rule, "terminal",
 		json_object_new_boolean(is_true(process, "terminal")));
 	json_object_object_add(rule, "shutdown", json_object_new_boolean(true));
+	move(rule, "hooks", spec, "hooks");
+	/* Their digests are whoever's business who can read the programs. */
+	json_object_object_del(copy, "hooks");
 	/* The same code that checks says what is left over. */
 	container_fits(rule, copy, &unused);
 	json_object_object_add(rule, "members", copy);

@@ -28,7 +28,8 @@ const char *policy_text(const struct policy *p);
 
 /*
  * The first container of the policy that fits, and NULL if none does. @spec then
- * has only the variables and the capabilities that it names.
+ * has only the variables and the capabilities that it names. Each hook then has a
+ * member "sha256".
  */
 const char *policy_match_container(const struct policy *p,
 				   struct json_object *spec, char *why,
@@ -49,7 +50,7 @@ bool policy_allows_signal(const struct policy *p, const char *container,
 /* @what: "ps", "events". */
 bool policy_allows_query(const struct policy *p, const char *what);
 
-/* A container of a policy that allows exactly @spec. */
+/* A container of a policy that allows exactly @spec; of hooks "sha256" is missing. */
 struct json_object *policy_draft(const char *name, struct json_object *spec);
 
 #endif /* CONTAINERS_POLICY_H */

@@ -97,6 +97,31 @@ static void delete_directory(int at, const char *name)
 	unlinkat(at, name, AT_REMOVEDIR);
 }
 
+static bool has_died(const char *pid)
+{
+	char *end;
+	long number = strtol(pid, &end, 10);
+
+	return number > 0 && !*end && kill((pid_t)number, 0) && errno == ESRCH;
+}
+
+void records_clean(const char *directory)
+{
+	DIR *d = opendir(directory);
+	struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		if ((!strncmp(e->d_name, RECORD_PID, strlen(RECORD_PID)) &&
+		     has_died(e->d_name + strlen(RECORD_PID))) ||
+		    (!strncmp(e->d_name, RECORD_PROCESS,
+			      strlen(RECORD_PROCESS)) &&
+		     has_died(e->d_name + strlen(RECORD_PROCESS))))
+			unlinkat(dirfd(d), e->d_name, 0);
+	}
+	if (d)
+		closedir(d);
+}
+
 /* Of processes that were killed between making or renaming one and the next step. */
 static void delete_unfinished(const char *parent)
 {
@@ -104,11 +129,7 @@ static void delete_unfinished(const char *parent)
 	struct dirent *e;
 
 	while (d && (e = readdir(d))) {
-		char *end;
-		long pid = strtol(e->d_name + 1, &end, 10);
-
-		if (*e->d_name == '.' && pid > 0 && !*end &&
-		    kill((pid_t)pid, 0) && errno == ESRCH)
+		if (*e->d_name == '.' && has_died(e->d_name + 1))
 			delete_directory(dirfd(d), e->d_name);
 	}
 	if (d)

@@ -43,6 +43,13 @@ struct record {
 	uint32_t generation;
 };
 
+/* Files of an exec that runs, before the number of its process. */
+#define RECORD_PID     "exec."
+#define RECORD_PROCESS "process."
+
+/* Removes those of processes that have ended. */
+void records_clean(const char *directory);
+
 /*
  * -errno each. @root: where the runtime keeps its containers; an id is unique
  * only there. -EEXIST: there is one. Else @r is to be closed.

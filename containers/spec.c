@@ -6,7 +6,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
+#include "hook.h"
 #include "json.h"
 #include "spec.h"
 
@@ -156,5 +158,59 @@ bool spec_add_device(struct json_object *spec, const char *node, char *why,
 	json_object_object_add(o, "allow", json_object_new_boolean(true));
 	json_object_object_add(o, "access", json_object_new_string("rw"));
 	json_object_array_add(rules, o);
+	return true;
+}
+
+/* sysgenid-runtime hook SHA256 PATH, and the words of the hook. */
+static bool bind_hook(struct json_object *hook, const char *own)
+{
+	struct json_object *args = json_member(hook, "args", json_type_array),
+			   *words = json_object_new_array();
+	const char *digest = json_text(hook, "sha256"),
+		   *path = json_text(hook, "path");
+
+	if (!digest || !path) {
+		json_object_put(words);
+		return false;
+	}
+	json_object_array_add(words,
+			      json_object_new_string("sysgenid-runtime"));
+	json_object_array_add(words, json_object_new_string(HOOK_WORD));
+	json_object_array_add(words, json_object_new_string(digest));
+	json_object_array_add(words, json_object_new_string(path));
+	if (!args || !json_object_array_length(args))
+		json_object_array_add(words, json_object_new_string(path));
+	for (size_t i = 0; args && i < json_object_array_length(args); i++)
+		json_object_array_add(
+			words,
+			json_object_get(json_object_array_get_idx(args, i)));
+	json_object_object_del(hook, "sha256");
+	json_object_object_add(hook, "args", words);
+	json_object_object_add(hook, "path", json_object_new_string(own));
+	return true;
+}
+
+bool spec_bind_hooks(struct json_object *spec, char *why, size_t size)
+{
+	struct json_object *hooks =
+		json_member(spec, "hooks", json_type_object);
+	char own[PATH_MAX];
+	ssize_t len = hooks ? readlink("/proc/self/exe", own, sizeof(own)) : 0;
+
+	if (!hooks)
+		return true;
+	if (len <= 0 || len == sizeof(own)) {
+		snprintf(why, size, "/proc/self/exe: %s", strerror(errno));
+		return false;
+	}
+	own[len] = 0;
+	json_object_object_foreach(hooks, stage, list) {
+		for (size_t i = 0; i < json_object_array_length(list); i++) {
+			if (bind_hook(json_object_array_get_idx(list, i), own))
+				continue;
+			snprintf(why, size, "config.json: hooks.%s", stage);
+			return false;
+		}
+	}
 	return true;
 }

@@ -20,5 +20,7 @@ bool spec_make_absolute(struct json_object *spec, const char *bundle, char *why,
  */
 bool spec_add_device(struct json_object *spec, const char *node, char *why,
 		     size_t size);
+/* Each hook that has a member "sha256" runs only with that digest: hook.h. */
+bool spec_bind_hooks(struct json_object *spec, char *why, size_t size);
 
 #endif /* CONTAINERS_SPEC_H */

@@ -263,6 +263,61 @@ START_TEST(hook_is_denied_even_if_its_member_is_named)
 }
 END_TEST
 
+/* What is in the policy and in config.json, and whether they fit. */
+START_TEST(hooks_are_allowed_by_path_and_digest)
+{
+	static const char hex[] = DIGEST;
+	static const struct {
+		const char *rule, *hook;
+		bool fits;
+	} cases[] = {
+		{ "{\"poststop\":[{\"path\":\"/x\",\"sha256\":\"" DIGEST
+		  "\"}]}",
+		  "{\"poststop\":[{\"path\":\"/x\"}]}", true },
+		{ "{\"poststop\":[{\"path\":\"/x\",\"sha256\":\"" DIGEST
+		  "\"}]}",
+		  "{\"poststop\":[{\"path\":\"/x\"},{\"path\":\"/y\"}]}",
+		  false },
+		{ "{\"poststop\":[{\"path\":\"/x\",\"sha256\":\"" DIGEST
+		  "\"}]}",
+		  "{\"prestart\":[{\"path\":\"/x\"}]}", false },
+		{ "{\"poststop\":[{\"path\":\"/x\",\"sha256\":\"" DIGEST
+		  "\"}]}",
+		  "{\"poststop\":[{\"path\":\"/x\",\"args\":[\"x\",\"y\"]}]}",
+		  false },
+		{ "{\"poststop\":[{\"path\":\"/x\",\"sha256\":\"" DIGEST
+		  "\"}]}",
+		  "{\"poststop\":[{\"path\":\"/x\",\"sha256\":\"" DIGEST
+		  "\"}]}",
+		  false },
+		{ "{\"poststop\":[{\"path\":\"/x\",\"sha256\":\"" DIGEST "\","
+		  "\"args\":[\"x\",{\"re\":\"y+\"}],\"timeout\":{\"any\":true}}]}",
+		  "{\"poststop\":[{\"path\":\"/x\",\"args\":[\"x\",\"yy\"],\"timeout\":3}]}",
+		  true },
+	};
+	struct edit rule = { true, RULE "hooks", cases[_i].rule, NULL };
+	struct edit hook = { false, "/hooks", cases[_i].hook, NULL };
+	struct json_object *rules = parsed(base_policy),
+			   *spec = parsed(base_spec);
+	struct policy *p;
+	char why[1024];
+	bool fits;
+
+	apply(rules, &rule);
+	apply(spec, &hook);
+	p = policy_of(json_object_to_json_string(rules));
+	fits = policy_match_container(p, spec, why, sizeof(why));
+	ck_assert_msg(fits == cases[_i].fits, "%s: %s", cases[_i].hook, why);
+	if (fits)
+		ck_assert_msg(strstr(json_object_to_json_string(spec), hex) !=
+				      NULL,
+			      "the hook has no digest");
+	policy_free(p);
+	json_object_put(rules);
+	json_object_put(spec);
+}
+END_TEST
+
 START_TEST(variables_and_capabilities_are_filtered)
 {
 	struct json_object *spec = parsed(base_spec), *process, *caps;
@@ -413,6 +468,13 @@ START_TEST(malformed_policy_is_refused_as_a_whole)
 		"{\"version\":1,\"containers\":[{\"name\":\"a\"},{\"name\":\"a\"}]}",
 		"{\"version\":1,\"containers\":[{\"name\":\"a\",\"rootfs\":\"verity:x\"}]}",
 		"{\"version\":1,\"containers\":[{\"name\":\"a\",\"arg\":[]}]}",
+		"{\"version\":1,\"containers\":[{\"name\":\"a\",\"hooks\":[]}]}",
+		"{\"version\":1,\"containers\":[{\"name\":\"a\",\"hooks\":{\"startContainer\":[]}}]}",
+		"{\"version\":1,\"containers\":[{\"name\":\"a\",\"hooks\":{\"poststop\":[{\"path\":\"/x\"}]}}]}",
+		"{\"version\":1,\"containers\":[{\"name\":\"a\",\"hooks\":{\"poststop\":[{\"sha256\":\"" DIGEST
+		"\"}]}}]}",
+		"{\"version\":1,\"containers\":[{\"name\":\"a\",\"hooks\":{\"poststop\":[{\"path\":\"x\",\"sha256\":\"" DIGEST
+		"\"}]}}]}",
 		"{\"version\":1,\"containers\":[{\"name\":\"a\",\"args\":[{\"re\":\"(\"}]}]}",
 		"{\"version\":1,\"containers\":[{\"name\":\"a\",\"args\":[{\"re\":7}]}]}",
 		"{\"version\":1,\"containers\":[{\"name\":\"a\",\"args\":[{\"re\":\"x\",\"y\":1}]}]}",
@@ -508,6 +570,7 @@ int main(void)
 	tcase_add_loop_test(cases, each_member_is_allowed_once_and_denied_once,
 			    0, (int)(sizeof(edits) / sizeof(*edits)));
 	tcase_add_test(cases, hook_is_denied_even_if_its_member_is_named);
+	tcase_add_loop_test(cases, hooks_are_allowed_by_path_and_digest, 0, 6);
 	tcase_add_test(cases, variables_and_capabilities_are_filtered);
 	tcase_add_test(cases, exec_has_a_list_of_its_own);
 	tcase_add_test(cases, signals_and_queries_are_denied_unless_named);

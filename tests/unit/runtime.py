@@ -509,6 +509,20 @@ class Killed(Case):
                     call("delete", "--force", "a")
                     self.assertEqual((self.runc_status(), left_over()), (None, []))
 
+    def test_files_of_a_killed_exec_go_with_the_next_one(self):
+        self.started()
+        (where,) = (path for path in RECORDS.glob("*/a"))
+        self.killed("exec", "a", "/bin/true", when="before")
+        self.assertEqual(len([*where.glob("exec.*")]) + len([*RUN.glob("sysgenid/exec.*")]), 0)
+        self.killed("exec", "a", "/bin/true", when="after")
+        (where / f"process.{os.getpid()}").touch()
+        with subprocess.Popen(["true"]) as ended:
+            pass
+        (where / f"process.{ended.pid}").touch()
+        self.assertEqual(len([*where.glob("exec.*")]), 1)
+        self.good("exec", "a", "/bin/true")
+        self.assertEqual([p.name for p in where.glob("*.*[0-9]")], [f"process.{os.getpid()}"])
+
     def test_directories_of_killed_processes_go_with_the_next_create(self):
         self.started()
         (where,) = (path.parent for path in RECORDS.glob("*/a"))
@@ -688,6 +702,45 @@ class Policy(Case):
         bundle()
         self.refused("denied", "create", "--bundle", BUNDLE, "--preserve-fds", "1", "a")
         self.assertEqual((self.runc_status(), left_over()), (None, []))
+
+    def test_hook_runs_as_long_as_it_is_the_program_of_the_policy(self):
+        script, seen = WORK / "hook", WORK / "seen"
+        script.write_text(f'#!/bin/sh\nread state\necho "$0 $1 $LANG" >>{seen}\n')
+        script.chmod(0o755)
+        binary = {"path": BUSYBOX, "args": ["touch", str(WORK / "touched")]}
+        hooks = {"createRuntime": [{"path": str(script), "args": ["hook", "made"], "env": ["LANG=x"]}, binary],
+                 "poststop": [{"path": str(script)}]}
+        named = json.loads(json.dumps(hooks))
+        for hook in sum(named.values(), []):
+            hook["sha256"] = hashlib.sha256(Path(hook["path"]).read_bytes()).hexdigest()
+        self.given(hooks=named)
+        write({**spec(), "hooks": hooks})
+        self.started()
+        self.assertRegex(seen.read_text(), r"^\S+ made x\n$")
+        self.assertTrue((WORK / "touched").exists())
+        # The file has changed since, and is to run at the end.
+        script.write_text(script.read_text() + "echo more\n")
+        call("delete", "--force", "a")
+        self.assertEqual(len(seen.read_text().splitlines()), 1)
+        self.refused("denied", "hook", named["poststop"][0]["sha256"], script, "x", text="not the program")
+        self.assertNotEqual(self.create()[0], 0)
+        self.assertEqual((self.runc_status(), left_over(), len(seen.read_text().splitlines())), (None, [], 1))
+        script.write_text(script.read_text().removesuffix("echo more\n"))
+        self.started()
+        self.good("delete", "--force", "a")
+        self.assertEqual(len(seen.read_text().splitlines()), 3)
+
+    def test_draft_has_the_hooks(self):
+        settings()
+        write({**spec(), "hooks": {"poststart": [{"path": "/bin/true"}]}})
+        self.created()
+        rule = json.loads(call("draft", "a", "--root", "/run/runc", runtime=POLICY_TOOL).stdout)["containers"][0]
+        digest = hashlib.sha256(Path("/bin/true").read_bytes()).hexdigest()
+        self.assertEqual(rule["hooks"], {"poststart": [{"path": "/bin/true", "sha256": digest}]})
+        self.good("delete", "--force", "a")
+        settings(wait=2, policy="required")
+        self.given(**rule)
+        self.started()
 
     def test_ending_is_what_the_policy_says(self):
         for shutdown in (False, True):
