@@ -8,7 +8,7 @@ from __future__ import annotations
 import lzma
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from . import cache, module, repo, systems
@@ -69,14 +69,16 @@ def _sources() -> dict[str, Path]:
     return found
 
 
-def root(kernel: Kernel) -> systems.Root:
-    """The stock system of the kernel's suite with all this; the overseer is not enabled."""
+def root(kernel: Kernel, packages: Sequence[str] = ()) -> systems.Root:
+    """The stock system of the kernel's suite with all this, and more packages; the overseer is not enabled."""
     base = systems.stock(kernel).installed(packages=[*BUILD, *USE])
+    if packages:
+        base = base.installed(packages=packages)
     (release,) = base.releases()
     return base.changed(INSTALL, release, files={**_sources(), module.KO: module.build_module(kernel)})
 
 
-def _real(root: systems.Root, path: str) -> Path:
+def real(root: systems.Root, path: str) -> Path:
     """The file that a path of the root leads to, by links in its own directory."""
     found = root.find(path)
     while found and found.is_symlink():
@@ -96,13 +98,13 @@ def _libraries(root: systems.Root, programs: Iterator[Path]) -> set[str]:
         for name in re.findall(r"\(NEEDED\).*\[(.+)\]", needed):
             if name not in found and name != Path(LOADER).name:
                 found.add(name)
-                rest.append(_real(root, f"{LIBRARIES}/{name}"))
+                rest.append(real(root, f"{LIBRARIES}/{name}"))
     return found
 
 
 def _modules(root: systems.Root, release: str) -> list[str]:
     """The paths of modules, each one after those that it needs."""
-    listing = _real(root, f"usr/lib/modules/{release}/modules.dep").read_text("ascii")
+    listing = real(root, f"usr/lib/modules/{release}/modules.dep").read_text("ascii")
     needs = {path: rest.split() for path, _, rest in (line.partition(":") for line in listing.splitlines())}
     paths = {Path(path).name.partition(".")[0].replace("-", "_"): path for path in needs}
     # In modules.dep the one that is to be loaded first comes last.
@@ -110,13 +112,16 @@ def _modules(root: systems.Root, release: str) -> list[str]:
     return list(dict.fromkeys(wanted))
 
 
-def files(kernel: Kernel) -> dict[str, Path]:
-    """What a small guest needs to run the overseer, by path there; /modules are to be loaded in the order of their names."""
-    made = root(kernel)
+def files(kernel: Kernel, made: systems.Root | None = None, more: Mapping[str, str] | None = None) -> dict[str, Path]:
+    """What a small guest needs to run the overseer, by path there; /modules are to be loaded in the order of their names.
+
+    made: a root to take it from. more: other programs of that root, as in PROGRAMS."""
+    made = made or root(kernel)
     (release,) = made.releases()
+    wanted = {**PROGRAMS, **(more or {})}
     recipe: cache.Recipe = {
         "layer": made.layers[0].name,
-        "programs": list(PROGRAMS),
+        "programs": list(wanted),
         "modules": list(MODULES),
         "layout": 1,
     }
@@ -130,13 +135,13 @@ def files(kernel: Kernel) -> dict[str, Path]:
         return name
 
     def make(to: Path) -> list[str]:
-        programs = {f"{place}/{Path(name).name}": _real(made, name) for name, place in PROGRAMS.items()}
+        programs = {f"{place}/{Path(name).name}": real(made, name) for name, place in wanted.items()}
         names = [put(to, name, path) for name, path in programs.items()]
-        names.append(put(to, LOADER, _real(made, f"{LIBRARIES}/{Path(LOADER).name}")))
-        names += [put(to, f"{LIBRARIES}/{name}", _real(made, f"{LIBRARIES}/{name}")) for name in _libraries(made, iter(programs.values()))]
+        names.append(put(to, LOADER, real(made, f"{LIBRARIES}/{Path(LOADER).name}")))
+        names += [put(to, f"{LIBRARIES}/{name}", real(made, f"{LIBRARIES}/{name}")) for name in _libraries(made, iter(programs.values()))]
         for i, path in enumerate(_modules(made, release)):
             name = Path(path).name.partition(".")[0]
-            names.append(put(to, f"modules/{i:02}-{name}.ko", _real(made, f"usr/lib/modules/{release}/{path}")))
+            names.append(put(to, f"modules/{i:02}-{name}.ko", real(made, f"usr/lib/modules/{release}/{path}")))
         for layer in reversed(made.layers):
             base = layer / "changes" / PERL
             names += [put(to, f"{PERL}/{path.relative_to(base)}", path) for path in base.rglob("*") if path.is_file()]
