@@ -77,8 +77,8 @@ static bool draw(void)
 
 /*
  * A loop of each, of one shape: as in a program, a change is a branch away to
- * what is rare. It does not return, or a compiler may make one exit, with a more
- * costly condition, of that and the end of the loop. No value is kept in a
+ * what is rare. What is rare does not return. Else a compiler may make one exit,
+ * with a more costly condition, of that and the end of the loop. No value is kept in a
  * register from one turn for the next, but that of @v and @seen.
  */
 #define LOOP(name, changed)                                   \

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * What a draw costs with the provider and without: three library contexts in
- * one process, whose short rounds take turns, so that whatever else the machine
- * does hits all alike. Times are those of the thread on its processor.
+ * What a draw costs with the provider and without. Three library contexts in one
+ * process take turns in short rounds, so that whatever else the machine does hits
+ * all alike. Times are those of the thread on its processor.
  *
  * usage: openssl STOCK.CNF PROVIDER.CNF THREADS BYTES
- * Prints OpenSSL's version, and "NAME NANOSECONDS RATIO", medians: stock; exact, which maps the hardware
- * page; asking, which may not and makes a system call.
+ * Prints OpenSSL's version, and "NAME NANOSECONDS RATIO", medians. NAME is stock; exact, which maps the
+ * hardware page; or asking, which may not and makes a system call.
  *
  * With PLAYED the device is played here: its pages are ordinary memory, and its
  * ioctl(2) is one to /dev/zero, answered here.

@@ -20,7 +20,7 @@ static int open_node(const char *path, struct sysgenid_fd *file)
 		file->fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (file->fd >= 0)
 		return sysgenid_fd_note(file, true);
-	/* A folder; a socket or a node without a driver. */
+	/* A directory; a socket or a node without a driver. */
 	if (errno == EISDIR || errno == ENXIO)
 		return -ENODEV;
 	return -errno;

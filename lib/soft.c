@@ -6,8 +6,8 @@
  * program go on as the clone of another. So nobody but root may be able to.
  *
  * The publisher holds a write lock while it lives. To ask for that takes no
- * lock, so that readers are in nobody's way, and who cannot write to the file
- * cannot make others believe that there is a publisher.
+ * lock, so that readers are in nobody's way. Only who can write to the file can
+ * pass for a publisher.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

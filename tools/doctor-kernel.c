@@ -49,7 +49,7 @@ static char own_driver(void)
 	return value;
 }
 
-/* A driver's folder has a link to each device that it serves. */
+/* A driver's directory has a link to each device that it serves. */
 static bool is_bound(const char *folder)
 {
 	DIR *d = opendir(folder);

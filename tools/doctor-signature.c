@@ -3,7 +3,7 @@
  * Who signed the module, and whether this kernel trusts him.
  *
  * The signature at the end of a module names its signer by the issuer and the
- * serial number of his certificate; /proc/keys shows the kernel's keys by
+ * serial number of his certificate. /proc/keys shows the kernel's keys by
  * their subject and key identifier. A certificate has all of these, so those
  * that the usual tools keep on a disk connect the two.
  */
@@ -112,7 +112,7 @@ static void part_of_name(char *to, size_t size, struct bytes name,
 			snprintf(to, size, "%.*s", at[1], (const char *)at + 2);
 		name = (struct bytes){ at, len };
 	}
-	/* It is for a terminal. */
+	/* The text is for a terminal. */
 	for (; *to; to++)
 		if ((unsigned char)*to < ' ' || *to == 0x7f)
 			*to = '?';

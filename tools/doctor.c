@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* sysgenidctl doctor: what is wrong, in plain words, and the command that mends it. */
+/* sysgenidctl doctor: what is wrong, in plain words, and the command that fixes it. */
 #define _GNU_SOURCE
 #include <getopt.h>
 #include <stdio.h>

@@ -70,7 +70,7 @@ void list_add_process(struct list *l, const char *root, const char *pid);
 void examine_kernel(struct doctor *d);
 void examine_hardware_id(struct doctor *d);
 void examine_module(struct doctor *d);
-/* An option in a kernel's configuration: y, m, n, or 0 if nobody knows. */
+/* An option in a kernel's configuration: y, m, n, or 0 if unknown. */
 char config_value(FILE *config, const char *option);
 /* How to get the headers of a kernel; @documents is /usr/share/doc. */
 void headers_of(const char *release, const char *documents, char *text,

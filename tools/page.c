@@ -86,8 +86,8 @@ static bool is_kept(int fd)
 }
 
 /*
- * A publisher was killed. Nobody knows what happened since, so its readers have
- * to find that something did, and the numbers go on where it left off.
+ * A publisher was killed, and there may have been a resume since. So its readers
+ * have to see a change, and the numbers go on where the publisher left off.
  */
 static int succeed(int folder, uint32_t *generation)
 {

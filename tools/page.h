@@ -18,8 +18,8 @@ struct page_file {
 };
 
 /*
- * -EBUSY: there is a publisher; -EPERM: others could write to the folder;
- * -EMEDIUMTYPE: it is not on a tmpfs.
+ * -EBUSY: there is a publisher; -EPERM: others could write to the directory;
+ * -EMEDIUMTYPE: the directory is not on a tmpfs.
  */
 int page_create(struct page_file *f, const char *folder);
 uint32_t page_publish(const struct page_file *f);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * In place of the module: bytes that differ in each clone are mixed into the
- * kernel's random generator, that is reseeded, and then a new generation is
- * published. Programs that drew bytes because of an earlier one would draw the
+ * kernel's random generator, and the generator is reseeded. Then a new generation
+ * is published. Programs that drew bytes because of an earlier one would draw the
  * same in each clone.
  */
 #include <errno.h>
@@ -88,7 +88,7 @@ uint32_t publisher_publish(struct publisher *p, const char **doubt,
 
 /*
  * A periodic reseed of the kernel that was under way in the snapshot ends after
- * the forced one and undoes it; so once more when it must be over.
+ * the forced one and undoes it. So reseed once more when the other must be over.
  */
 int publisher_settle(const struct publisher *p)
 {

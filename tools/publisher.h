@@ -21,8 +21,8 @@ struct publisher {
 };
 
 /*
- * 0, or -errno and a sentence that says what to do, NULL if the errno of the
- * folder says it all. -EACCES: it takes more rights.
+ * 0, or -errno and a sentence that says what to do. The sentence is NULL if the
+ * errno of the directory says it all. -EACCES: the caller needs more rights.
  */
 int publisher_open(struct publisher *p, const char **why);
 /* Bytes that differ in each clone, at most RNG_MIX_MAX at once. */

@@ -94,8 +94,8 @@ static int watch(struct watch *w, uint32_t seen, uint32_t count)
 }
 
 /*
- * Whoever resumed the machine then waits for the command, where that may be; if
- * it has yet to run for the current generation, from the start.
+ * Whoever resumed the machine then waits for the command, where that may be. If
+ * the command has yet to run for the current generation, from the start.
  */
 static int track(const struct watch *w, bool have_seen, uint32_t seen)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * openssl-draw LIBCRYPTO: draws bytes with that library, as its programs would,
- * and prints the name of the generator they came from ("-" if it is too old to
- * tell). Exit status 1 and a line on stderr if there are none.
+ * openssl-draw LIBCRYPTO: draws bytes with that library, as its programs would.
+ * Prints the name of the generator they came from ("-" if the library is too old
+ * to tell). Exit status 1 and a line on stderr if there are none.
  */
 #include <dlfcn.h>
 #include <stdio.h>

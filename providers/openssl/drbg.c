@@ -39,8 +39,8 @@ struct drbg {
 };
 
 /*
- * All at once, though the stock generator would have it in pieces: else the
- * first pieces would be from before a restore that comes between two.
+ * All at once, though the stock generator takes a request in pieces. A restore
+ * could come between two pieces, and the first would be from before.
  */
 #define MAX_REQUEST ((size_t)1 << 30)
 

@@ -7,7 +7,7 @@
 
 /*
  * The process's way to ask for the generation. All generators share one open
- * device; each holds a reference to what it uses, so that a check never meets a
+ * device. Each holds a reference to what it uses, so that a check never meets a
  * page that another thread has just given back.
  *
  * No lock: a child of a program with threads would wait for one for ever that

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Every libcrypto of the system reads the same configuration, those of other
- * architectures and versions too, and one that does not find the provider draws
+ * architectures and versions too. One that does not find the provider draws
  * nothing any more. So each is tried, by a program of its architecture.
  */
 #define _GNU_SOURCE

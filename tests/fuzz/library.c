@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Every call of the library, in any order, on a kernel that lies. */
+/* Every call of the library, in any order, on a kernel that returns malformed answers. */
 #include <errno.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What sysgenidctl prints of the answers of a kernel that lies: JSON is JSON, and text upsets no terminal. */
+/* What sysgenidctl prints of malformed answers of a kernel: JSON is JSON, and text upsets no terminal. */
 #define _GNU_SOURCE
 #include <ctype.h>
 #include <getopt.h>

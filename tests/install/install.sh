@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Installs into an empty folder, and builds programs in C and C++ there with
+# Installs into an empty directory. Builds programs in C and C++ there with
 # pkg-config alone, against the shared and the static library.
 # usage: install.sh BUILD_FOLDER THIS_FOLDER
 set -eu

@@ -3,9 +3,9 @@
  * Publishing, the lock-free check and the truthful read, against a hypervisor that resumes the machine as a clone
  * between any two steps.
  *
- * A resume changes the hardware id at once, as all processors stand still, and nothing else: what the snapshot
- * holds is the state of the model at that moment. Each half of an id is the number of the resume that changed it
- * last. The hypervisor may change one half alone; one that it changes is never again what it was.
+ * A resume changes the hardware id at once, as all processors stand still, and nothing else. The snapshot holds the
+ * state of the model at that moment. Each half of an id is the number of the resume that changed it
+ * last. The hypervisor may change one half alone. A half that it changes is never again what it was.
  */
 #include "model.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who is tracked, who is outdated, who sleeps: counting, confirming, late opens, and waiting for a generation and
- * for those who have to adjust to it.
+ * Who is tracked, who is outdated, who sleeps: counting, confirming, late opens. Waiting for a generation, and for
+ * those who have to adjust to it.
  *
  * The id is one word here, the number of the resume; check.pml has the rest of a publish. Open file f is that of
  * process f: sleepers, wake-ups and confirmations of one belong together. All that a run does is bounded, so that
@@ -510,7 +510,7 @@ endwait:
 	fi
 }
 
-/* Another thread of a waiter that sleeps: nobody knows of when its memory is. */
+/* Another thread of a waiter that sleeps: the generation of its memory is unknown. */
 proctype declarer(byte f) {
 	STACK;
 

@@ -53,7 +53,7 @@ def name_of(deb: Path) -> str:
 
 
 def members(deb: Path) -> Iterator[tuple[str, str, str]]:
-    """Mode, owner and name, as tar shows them, of all but folders."""
+    """Mode, owner and name, as tar shows them, of all but directories."""
     for line in run_tool(["dpkg-deb", "--contents", deb], 60, f"contents of {deb.name}").splitlines():
         mode, owner, _, _, _, name = line.split(None, 5)
         if not mode.startswith("d"):
@@ -154,7 +154,7 @@ def built_on(folder: Path) -> datetime:
 
 @contextlib.contextmanager
 def tmpfs() -> Iterator[Path]:
-    """An empty folder in memory."""
+    """An empty directory in memory."""
     with tempfile.TemporaryDirectory(prefix="sysgenid-packages-") as name:
         run_tool(["mount", "-t", "tmpfs", "tmpfs", name], 30, "a tmpfs")
         try:

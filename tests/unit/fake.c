@@ -48,7 +48,7 @@ static struct open_file {
 	bool hw;
 	/* Took the number of one of the library's; says yes to all. */
 	bool stranger;
-	/* The page file or its folder. */
+	/* The page file or its directory. */
 	const struct fake_file *soft;
 	bool writable;
 	bool tracked;

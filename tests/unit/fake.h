@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A kernel that fits in a test: the linker (--wrap) sends the library's system
- * calls here. It keeps the promises of <sysgenid/abi.h>, counts what is open,
- * and fails when told to.
+ * calls here. The fake keeps the promises of <sysgenid/abi.h>, counts what is
+ * open, and fails when told to.
  */
 #ifndef FAKE_H
 #define FAKE_H
@@ -50,7 +50,7 @@ struct fake {
 	uint32_t watchers;  /* of others, in lists and counts */
 	uint32_t outdated;
 
-	/* The page file and its folder: an open gives the errno, if any. */
+	/* The page file and its directory: an open gives the errno, if any. */
 	struct fake_file {
 		int open_errno;
 		unsigned int mode;
@@ -87,7 +87,7 @@ struct fake {
 	/* Called when poll would sleep; true: a signal came. */
 	bool (*asleep)(int timeout_ms);
 
-	/* For a kernel that lies: whether a call fails, and with what errno; */
+	/* For malformed answers: whether a call fails, and with what errno; */
 	bool (*refuse)(enum fake_call call, int *error);
 	/* what becomes of the answer of one that does not. */
 	void (*spoil)(enum fake_call call, void *answer, size_t size);

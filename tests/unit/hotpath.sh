@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# What the compiler makes of the check, at most 14 instructions, no call, no
-# branch, no lock prefix, no fence; on arm64, the acquire loads are there.
+# What the compiler makes of the check: at most 14 instructions, no call, no
+# branch, no lock prefix, no fence. On arm64, the acquire loads are there.
 # usage: hotpath.sh COMPILER SOURCE_ROOT [aarch64]
 set -eu
 cd "$2"

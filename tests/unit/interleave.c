@@ -6,7 +6,7 @@
  *	kernel			   generation = 1 . record[0] = B . record[1] = B
  *	program			   ( check .......................... )
  *
- * The machine has been resumed before the check begins, so the check must say
+ * The machine has been resumed before the check begins. So the check must say
  * "changed", wherever between its instructions the three stores of the kernel
  * fall. The processor steps through the real code, and all placements are tried:
  * with the loads in another order some of them come out as "unchanged".

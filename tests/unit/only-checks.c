@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * A thread that only checks makes no system call (any but those to read, write
- * and exit would kill it) and allocates nothing: in both modes, by the inline
- * and by the twin of the shared library.
+ * A thread that only checks makes no system call, and allocates nothing. Any call
+ * but those to read, write and exit would kill the thread. In both modes, by the
+ * inline and by the twin of the shared library.
  */
 #define _GNU_SOURCE
 #include <linux/seccomp.h>

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # One compiler call without a build system makes a static program, as test
-# images need it; and for 32 bits, where the compiler can.
+# images need it. Also for 32 bits, where the compiler can.
 # usage: plain.sh COMPILER SOURCE_ROOT MODE
 set -eu
 cd "$2"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """sysgenidctl publish, and programs that read its page file: on a real tmpfs, with the real kernel RNG.
 
-It runs itself in a mount namespace of its own, where /run is empty; that takes root.
+Runs in a mount namespace of its own, where /run is empty; this takes root.
 
 usage: publish.py SYSGENIDCTL
 """
@@ -83,7 +83,7 @@ def life():
     p = Publisher(umask=0o77)
     page, folder = os.stat(PAGE), os.stat(FOLDER)
     check("mode of the page", page.st_mode & 0o7777 == 0o644 and page.st_size == 4096, oct(page.st_mode))
-    check("mode of the folder", folder.st_mode & 0o7777 == 0o755, oct(folder.st_mode))
+    check("mode of the directory", folder.st_mode & 0o7777 == 0o755, oct(folder.st_mode))
     m = mapped()
     magic, size, seq = struct.unpack_from("=4sII", m, 4)
     check("layout", magic == b"SGID" and size == 80 and seq == 0)
@@ -141,9 +141,9 @@ def succession():
     check("a page without a publisher is none", generation() == 3)
     doctor = run("doctor")
     check("doctor sees it", doctor.returncode == 1 and "has no living publisher" in doctor.stdout, doctor)
-    # The numbers go on, and those who still have the old page find out.
+    # The numbers go on, and those who still have the page from before find out.
     p = Publisher(first=2)
-    check("the old page", word(m) == 2)
+    check("the page from before", word(m) == 2)
     check("the new page", generation() == "2")
     os.rename(f"{FOLDER}/lock", f"{FOLDER}/elsewhere")
     refused("the page is kept, whatever became of the lock", 1, "EBUSY")
@@ -165,10 +165,10 @@ def succession():
 def refusals():
     refused("not root", 4, "try it as root", user=65534, group=65534, extra_groups=[])
     os.chmod(FOLDER, 0o775)
-    refused("a folder that others write to", 1, "chmod 0755")
+    refused("a directory that others write to", 1, "chmod 0755")
     os.chmod(FOLDER, 0o755)
     os.chown(FOLDER, 65534, 0)
-    refused("a folder of somebody else", 1, "chown root")
+    refused("a directory of somebody else", 1, "chown root")
     os.chown(FOLDER, 0, 0)
     os.rename(FOLDER, "/run/real")
     os.symlink("/run/real", FOLDER)
@@ -181,7 +181,7 @@ def refusals():
         refused("two at the same time", 1, "EBUSY")
     # Leftovers of anybody.
     os.mkdir(f"{FOLDER}/page.new")
-    refused("a folder in its way", 1, "Is a directory")
+    refused("a directory in its way", 1, "Is a directory")
     os.rmdir(f"{FOLDER}/page.new")
     os.symlink("/etc/passwd", f"{FOLDER}/page.new")
     os.symlink("/etc/passwd", PAGE)

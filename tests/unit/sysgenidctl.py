@@ -236,7 +236,7 @@ check("watch --exec --json", [(g["generation"], g["exit_status"], g["confirmed"]
 expect(["watch", "--count", "1", "--exec", "exit 3"], 1, "6\n", "ended with 3; generation 6 is not confirmed")
 (got,) = expect_json(["watch", "--count", "1", "--exec", "kill -9 $$"], 1, "ended with 137")
 check("watch --exec --json", got["exit_status"] == 137 and not got["confirmed"], got)
-# It goes on, and what counts is the last.
+# The tool goes on, and what counts is the last.
 r = run("watch", "--count", "3", "--exec", "test $SYSGENID_GENERATION != 7")
 check("watch --exec", r.returncode == 0 and r.stdout == b"6\n7\n8\n" and
       r.stderr.count(b"generation 7 is not confirmed") == 1, r)

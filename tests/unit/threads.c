@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * A publisher, and threads that share one handle of its page file: who waits,
+ * A publisher, and threads that share one handle of its page file. Who waits,
  * asks and checks at the same time gets generations that only grow.
  */
 #define _GNU_SOURCE
