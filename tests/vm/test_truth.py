@@ -57,6 +57,7 @@ def first_calls(t: Context, smp: int, patch: str | None = None) -> dict[str, tup
         vm.write_guid(new_guid().bytes_le)
         vm.resume()
         found[call] = calls_in(vm)
+        vm.wait("truth")
     t.log(f"first calls: {found}")
     return found
 
