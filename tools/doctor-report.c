@@ -66,7 +66,7 @@ void finding(struct doctor *d, enum level level, const char *about,
 		putchar('}');
 	} else {
 		printf("%-8s %s: %s%s%s\n", level_name(d, level), about, text,
-		       mend ? "; fix it: " : "", mend ? mend : "");
+		       mend ? "; fix: " : "", mend ? mend : "");
 	}
 	d->findings++;
 }
