@@ -50,6 +50,10 @@ rm pid
 """
 LOG = "/run/log"
 
+# The agent of an image without an init: it finds all mounts but /tmp.
+AGENT = "export PATH=/bin; mkdir -p /tmp; mount -t tmpfs tmp /tmp; exec /init"
+FIRST = f'rdinit=/bin/sysgenid-overseer -- --init /bin/sh -c "{AGENT}"'
+
 # By its path: busybox has an ip of its own. The machine's end of the wire is w0; the other end, in a namespace of its own, has no gate.
 WIRE = """
 set -e
@@ -831,6 +835,31 @@ def ready_as_soon_as_a_bare_read(t: Context) -> None:
                 ratios.append(ready_after(clone, start) / read_after(clone, start))
         t.log(f"gate = {gate}, {'quiesced' if quiesced else 'not quiesced'}: {', '.join(f'{ratio:.2f}' for ratio in ratios)}")
         assert statistics.median(ratios) <= 1.2, ratios
+
+
+@vmtest("bookworm-cloud", timeout=1800)
+def overseer_is_the_first_process(t: Context) -> None:
+    """The kernel starts it, and it starts the agent; the module comes later, and then clones adjust."""
+    vm = t.boot(append=FIRST, extra=with_files(t.initrd(), overseer.files(t.kernel)), fresh=True)
+    assert sh(vm, "readlink /proc/1/exe; cat /proc/1/comm").split() == ["/bin/sysgenid-overseer", "sysgenid-overse"]
+    assert status(vm)["state"] == "held", status(vm)
+    assert vm.insmod("") == 0
+    until(vm, "ready", 0)
+    hook(vm, "adjust", "#!/bin/sh\necho $SYSGENID_GENERATION >/run/hooked\n")
+    # Orphans, and an overseer that is killed.
+    sh(vm, "(sleep 0.1 &) ; (sleep 0.2 &)")
+    # The parent of both is the first process; the agent is the other child of it.
+    children = "cat /proc/1/task/1/children"
+    wait_until(lambda: len(sh(vm, children).split()) == 2, LIMIT, "orphans to be reaped")
+    (old,) = [pid for pid in sh(vm, children).split() if vm.read(f"/proc/{pid}/comm").startswith("sysgenid")]
+    sh(vm, f"kill -KILL {old}")
+    wait_until(lambda: old not in sh(vm, children).split() and status(vm), LIMIT, "the next overseer")
+    until(vm, "ready", 0)
+    state = vm.snapshot()
+    vm.close()
+    with t.cloned(state) as clone:
+        until(clone, "ready", 1)
+        assert clone.read("/run/hooked") == "1"
 
 
 @vmtest("bookworm-cloud", timeout=1800)
