@@ -50,6 +50,10 @@
 #ifndef TRIGGER
 #define TRIGGER 0
 #endif
+/* The gate is that of the module: the rules below are what it was set to, and a flush is a disarming. */
+#ifndef KERNEL
+#define KERNEL 0
+#endif
 #define GENERATIONS (RESUMES + 3)
 
 hidden byte never_open_unsettled, closed_when_said, ready_is_current, quiesced_stays_closed, nothing_stays_frozen,
@@ -76,7 +80,12 @@ Situation rules, file;
 bool on_top;			/* the tables of gate_close_on_top() */
 bool frozen;
 
-#define OPEN (!on_top && (!rules_there || rules.state == READY))
+#ifdef GATE_COMPARES_NOTHING
+#define OPENED_FOR_NOW true
+#else
+#define OPENED_FOR_NOW (!KERNEL || rules.generation == generation)
+#endif
+#define OPEN (!on_top && (!rules_there || (rules.state == READY && OPENED_FOR_NOW)))
 
 /* ---- struct machine ---- */
 
@@ -198,7 +207,14 @@ inline close_on_top() {
 	if
 	:: !gate -> ok = false
 	:: gate && !gate_has_rules -> ok = true
-	:: atomic { gate && gate_has_rules -> ok = true; on_top = true; flushed = false }
+	:: atomic {
+		gate && gate_has_rules ->
+		ok = true; flushed = false;
+		if
+		:: KERNEL -> rules_there = true; rules.state = HELD
+		:: else -> on_top = true
+		fi
+	   }
 	:: FAULT_IF(gate && gate_has_rules); ok = false
 	fi
 }
@@ -234,12 +250,21 @@ inline open_source() {
 inline recall() {
 	d_step {
 		SET(before, READY, 0, false);
-		recalled = rules_there || file_there;
+		recalled = file_there || (rules_there && (!KERNEL || !OPEN));
 		if
+		/* gate_kernel_recall() tells no more than this, and only where there is no file. */
+		:: KERNEL && file_there -> COPY(before, file)
+		:: KERNEL && !file_there ->
+		   if
+		   :: recalled ->
+		      before.generation = rules.generation;
+		      if :: rules.state != READY -> before.state = HELD :: else fi
+		   :: else
+		   fi
 #ifdef READY_COUNTS
-		:: rules_there && (!file_there || rules.state == READY || file.state != READY) -> COPY(before, rules)
+		:: !KERNEL && rules_there && (!file_there || rules.state == READY || file.state != READY) -> COPY(before, rules)
 #else
-		:: rules_there && (!file_there || rules.state != READY || file.state == READY) -> COPY(before, rules)
+		:: !KERNEL && rules_there && (!file_there || rules.state != READY || file.state == READY) -> COPY(before, rules)
 #endif
 		:: else ->
 		   if :: file_there -> COPY(before, file) :: else fi
@@ -294,6 +319,7 @@ idle:
 			 WHEN(OPEN && gate_has_rules && started && !rules_event && !ending, settled == looked || told));
 		PROPERTY(never_open_unsettled,
 			 WHEN(OPEN && !started && gate && gate_has_rules && !flushed, settled == looked || told));
+		PROPERTY(never_open_unsettled, WHEN(KERNEL && rules_there && OPEN, settled == generation));
 		PROPERTY(closed_when_said,
 			 WHEN(gate_has_rules && started && !rules_event && !ending && now.state != READY &&
 			      (now.state != QUIESCING || commands == QUIESCE_REST || (frozen && !thaw_failed)), !OPEN || told));
@@ -345,7 +371,10 @@ set:
 #endif
 	   if :: atomic { !calm && kills < KILLS -> kills++; goto born } :: true fi;
 	   if
+	   /* ESTALE */
+	   :: atomic { KERNEL && gate_has_rules && want.generation != generation -> ok = false }
 	   :: atomic {
+		!KERNEL || !gate_has_rules || want.generation == generation ->
 		/* What comes after the second look of is_current() is noticed, and closed, by the next event. */
 		PROPERTY(never_open_unsettled, looked == settled);
 		if
@@ -778,7 +807,9 @@ on_gate_event:
 	:: else
 	fi;
 	if
-	:: rules_there && SAME(rules, stored) -> goto idle
+	:: rules_there && (KERNEL || SAME(rules, stored)) -> goto idle
+	/* A new generation is adjusted to in a moment. */
+	:: KERNEL && !rules_there && stored.state == READY && stored.generation != generation -> goto idle
 	:: else
 	fi;
 	atomic { COPY(want, stored); back = TO_CHECK; goto set }

@@ -117,6 +117,8 @@ SPIN = [
     Spin("overseer", FLUSH),
     Spin("overseer", FORCE),
     Spin("overseer", AGENT),
+    Spin("overseer", "KERNEL=1 " + FLUSH),
+    Spin("overseer", "KERNEL=1 " + FORCE),
     Spin("overseer", "RESUMES=2 FAULTS=2 QUIESCES=1 RESUMED=1 FORCES=1", full=True),
     Spin("overseer", "RESUMES=2 FAULTS=1 QUIESCES=1 RESUMED=1 FORCES=1 KILLS=1 FLUSHES=1", full=True),
     # The order of the stores, and of the loads.
@@ -190,6 +192,7 @@ SPIN = [
     Spin("overseer", FAIL, "UNSTARTED_DOES_NOT_CLOSE", "never_open_unsettled"),
     Spin("overseer", QUIESCE, "NO_LOOK_BEFORE_OPENING", "never_open_unsettled"),
     Spin("overseer", FAIL, "NO_LOOK_AFTER_OPENING", "ready_is_current"),
+    Spin("overseer", "KERNEL=1 " + FAIL, "GATE_COMPARES_NOTHING", "never_open_unsettled"),
     # Closed in every state but ready.
     Spin("overseer", FAIL, "HOLD_DOES_NOT_CLOSE", "closed_when_said"),
     Spin("overseer", FLUSH, "FLUSH_IS_NOT_SEEN", "closed_when_said"),
