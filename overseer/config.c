@@ -655,7 +655,7 @@ static bool for_kernel(struct config *c)
 /* What no line alone has wrong; NULL: nothing. */
 static const char *check_whole(struct config *c)
 {
-	if (c->freeze_all && c->freeze.count)
+	if (c->freeze_all && (c->freeze.count || c->freeze_containers))
 		return "freeze = all stands alone; freeze-except names what goes on";
 	if (c->freeze_except.count && !c->freeze_all)
 		return "freeze-except is of freeze = all";

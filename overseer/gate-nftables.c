@@ -37,6 +37,8 @@ struct gate_nftables {
 	/* What this gate has set, if @knows: nobody is known to have changed it since. */
 	struct situation set;
 	bool knows;
+	/* While it is open, an interface came: it has no rules yet. */
+	bool has_new_links;
 };
 
 static int subscribe(int protocol, unsigned int group)
@@ -238,17 +240,20 @@ static bool switch_rules(struct gate_nftables *gate, const struct situation *s)
 {
 	/* Both: what came later wakes the loop, and gate_nftables_changed() tells. */
 	const bool rules = drain(gate, gate->rules);
-	const bool links = drain(gate, gate->links);
+	const bool links = drain(gate, gate->links) || gate->has_new_links;
 
-	if (rules || links || !gate->knows)
+	if (rules || !gate->knows)
 		return false;
-	if (situation_is(&gate->set, s))
+	if (situation_is(&gate->set, s) && (!links || s->state == READY)) {
+		gate->has_new_links = links;
 		return true;
-	if (!gate->switching || gate->set.state == READY ||
+	}
+	if (!gate->switching || (links && gate->set.state != READY) ||
 	    switching_run(gate->switching, &gate->set, s))
 		return false;
 	gate->set = *s;
-	return true;
+	/* What had rules is closed; the new interfaces are next. */
+	return !links;
 }
 
 bool gate_nftables_set(struct gate_nftables *gate, const struct situation *s)
@@ -258,6 +263,7 @@ bool gate_nftables_set(struct gate_nftables *gate, const struct situation *s)
 	if (s && switch_rules(gate, s))
 		return true;
 	gate->knows = false;
+	gate->has_new_links = false;
 
 	for (int i = 1; !ok && i <= TRIES; i++) {
 		char *text = rules_text(gate->config, s, gate->options);
@@ -266,8 +272,7 @@ bool gate_nftables_set(struct gate_nftables *gate, const struct situation *s)
 			log_error("the rules cannot be written: %s",
 				  strerror(errno));
 		ok = text && nftables_run(gate->nft, text, i < TRIES) &&
-		     (!s || s->state == READY ||
-		      run_json(gate, false, i < TRIES));
+		     (!s || run_json(gate, false, i < TRIES));
 		free(text);
 	}
 	gate->knows = ok && s;
@@ -296,27 +301,27 @@ int gate_nftables_fd(const struct gate_nftables *gate)
 	return gate->events;
 }
 
-/* With its state, and, but in READY, both of the places that are closed. */
+/* With its state, in both of the places. One that is open needs no rules of a new interface yet. */
 static bool is_in_place(struct gate_nftables *gate, const struct situation *s)
 {
 	const char *listed =
 		nftables_list(gate->nft, "list table inet " RULES_TABLE, true);
 	struct situation there;
 	char *inet;
-	bool closed;
+	bool right;
 
 	if (!listed || !rules_situation(listed, &there) ||
 	    !situation_is(&there, s))
 		return false;
-	if (s->state == READY)
-		return true;
 	inet = strdup(listed);
 	listed = nftables_list(gate->nft, "list table netdev " RULES_TABLE,
 			       true);
-	closed = inet && listed &&
-		 rules_close_all(gate->config, gate->options, inet, listed);
+	right = inet && listed && rules_are_open(inet) == (s->state == READY) &&
+		rules_are_open(listed) == (s->state == READY) &&
+		(s->state == READY ||
+		 rules_close_all(gate->config, gate->options, inet, listed));
 	free(inet);
-	return closed;
+	return right;
 }
 
 bool gate_nftables_is_in_place(struct gate_nftables *gate,
@@ -333,5 +338,7 @@ bool gate_nftables_changed(struct gate_nftables *gate, bool *rules)
 	const bool links = drain(gate, gate->links);
 
 	*rules = drain(gate, gate->rules);
-	return *rules || links;
+	gate->has_new_links = gate->has_new_links || links;
+	/* Rules of new ones are written when the gate closes: in a machine with containers many come and go. */
+	return *rules || (links && (!gate->knows || gate->set.state != READY));
 }

@@ -6,6 +6,10 @@
  * Two places are closed. The inet hooks see every packet of IP, with the
  * connection it belongs to. Packet sockets, those of a DHCP client for example,
  * go past them: these meet the hooks of each interface.
+ *
+ * Every chain jumps first to one that holds nothing while the gate is closed, and one
+ * rule that accepts while it is open. So the rules stay, and switching.c opens and
+ * closes by that rule alone. What closes on top has no such chain.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -169,12 +173,22 @@ static void forward(FILE *f, const struct config *c)
 	marks_of_replies(f, c);
 }
 
-static void begin(FILE *f, const char *hook)
+static const char *opening(bool on_top)
+{
+	return on_top ? "" : "jump " RULES_OPENING "\n";
+}
+
+static void opening_chain(FILE *f, bool open)
+{
+	fprintf(f, "chain " RULES_OPENING " {\n%s}\n", open ? "accept\n" : "");
+}
+
+static void begin(FILE *f, const char *hook, bool on_top)
 {
 	fprintf(f,
 		"chain %s {\ntype filter hook %s priority " INET_PRIORITY
-		"; policy drop;\n",
-		hook, hook);
+		"; policy drop;\n%s",
+		hook, hook, opening(on_top));
 }
 
 static void end(FILE *f)
@@ -182,23 +196,23 @@ static void end(FILE *f)
 	fputs("counter drop\n}\n", f);
 }
 
-static void inet_chains(FILE *f, const struct config *c)
+static void inet_chains(FILE *f, const struct config *c, bool on_top)
 {
-	begin(f, "input");
+	begin(f, "input", on_top);
 	fputs("iifname \"lo\" accept\n", f);
 	interfaces(f, c, "iif");
 	ports(f, c, "dport");
 	neighbours(f, c);
 	marks_of_replies(f, c);
 	end(f);
-	begin(f, "output");
+	begin(f, "output", on_top);
 	fputs("oifname \"lo\" accept\n", f);
 	interfaces(f, c, "oif");
 	ports(f, c, "sport");
 	neighbours(f, c);
 	marks_out(f, c);
 	end(f);
-	begin(f, "forward");
+	begin(f, "forward", on_top);
 	forward(f, c);
 	end(f);
 	mark_indices(f, c);
@@ -217,11 +231,13 @@ static void netdev_rules(FILE *f, const struct config *c, const char *ours)
 }
 
 static void netdev_chain(FILE *f, const struct config *c, const char *hook,
-			 const struct if_nameindex *i, const char *ours)
+			 const struct if_nameindex *i, const char *ours,
+			 bool on_top)
 {
 	fprintf(f,
-		"chain %s-%u {\ntype filter hook %s device \"%s\" priority %d; policy drop;\n",
-		hook, i->if_index, hook, i->if_name, NETDEV_PRIORITY);
+		"chain %s-%u {\ntype filter hook %s device \"%s\" priority %d; policy drop;\n%s",
+		hook, i->if_index, hook, i->if_name, NETDEV_PRIORITY,
+		opening(on_top));
 	netdev_rules(f, c, ours);
 }
 
@@ -232,20 +248,23 @@ static bool has_name_for_text(const char *name)
 }
 
 /* False, and errno: the interfaces cannot be listed. */
-static bool netdev_table(FILE *f, const struct config *c, const char *table,
-			 struct rules_options options)
+static bool netdev_table(FILE *f, const struct config *c,
+			 struct rules_options options, bool on_top, bool open)
 {
+	const char *table = on_top ? NETDEV_ON_TOP : NETDEV;
 	struct if_nameindex *all = if_nameindex();
 
 	if (!all)
 		return false;
 	fprintf(f, "table %s {\n%s", table, flags(options));
+	if (!on_top)
+		opening_chain(f, open);
 	for (struct if_nameindex *i = all; i->if_index; i++) {
 		if (!is_closed(c, i->if_name) || !has_name_for_text(i->if_name))
 			continue;
-		netdev_chain(f, c, "ingress", i, "dport");
+		netdev_chain(f, c, "ingress", i, "dport", on_top);
 		if (options.egress)
-			netdev_chain(f, c, "egress", i, "sport");
+			netdev_chain(f, c, "egress", i, "sport", on_top);
 	}
 	fputs("}\n", f);
 	if_freenameindex(all);
@@ -282,10 +301,10 @@ static bool write_rules(FILE *f, const struct config *c,
 	fprintf(f, "chain generation-%" PRIu32 " {\n}\n", s->generation);
 	if (s->until_resume)
 		fputs("chain until-resume {\n}\n", f);
-	if (s->state != READY)
-		inet_chains(f, c);
+	opening_chain(f, s->state == READY);
+	inet_chains(f, c, false);
 	fputs("}\n", f);
-	return s->state == READY || netdev_table(f, c, NETDEV, options);
+	return netdev_table(f, c, options, false, s->state == READY);
 }
 
 static bool write_on_top(FILE *f, const struct config *c,
@@ -293,9 +312,9 @@ static bool write_on_top(FILE *f, const struct config *c,
 {
 	remove_tables(f, options);
 	fprintf(f, "table " INET_ON_TOP " {\n%s", flags(options));
-	inet_chains(f, c);
+	inet_chains(f, c, true);
 	fputs("}\n", f);
-	return netdev_table(f, c, NETDEV_ON_TOP, options);
+	return netdev_table(f, c, options, true, false);
 }
 
 /* The text, if all of it is there; errno is that of what failed. */
@@ -335,12 +354,40 @@ static void add_member(struct json_object *o, const char *key, const char *text)
 	json_object_object_add(o, key, json_object_new_string(text));
 }
 
-/* All is dropped: the exceptions of its kind are written in text alone. */
-static void add_chain(struct json_object *commands, const char *table,
-		      const char *hook, const struct if_nameindex *i)
+static void add_command(struct json_object *commands, const char *key,
+			struct json_object *value)
 {
 	struct json_object *command = json_object_new_object();
 	struct json_object *what = json_object_new_object();
+
+	json_object_object_add(what, key, value);
+	json_object_object_add(command, "add", what);
+	json_object_array_add(commands, command);
+}
+
+static void add_jump(struct json_object *commands, const char *table,
+		     const char *chain)
+{
+	struct json_object *rule = json_object_new_object();
+	struct json_object *jump = json_object_new_object();
+	struct json_object *target = json_object_new_object();
+	struct json_object *all = json_object_new_array();
+
+	add_member(rule, "family", "netdev");
+	add_member(rule, "table", table);
+	add_member(rule, "chain", chain);
+	add_member(target, "target", RULES_OPENING);
+	json_object_object_add(jump, "jump", target);
+	json_object_array_add(all, jump);
+	json_object_object_add(rule, "expr", all);
+	add_command(commands, "rule", rule);
+}
+
+/* While it is closed all is dropped: the exceptions of its kind are written in text alone. */
+static void add_chain(struct json_object *commands, bool on_top,
+		      const char *hook, const struct if_nameindex *i)
+{
+	const char *table = on_top ? RULES_TABLE_ON_TOP : RULES_TABLE;
 	struct json_object *chain = json_object_new_object();
 	char name[32];
 
@@ -354,15 +401,14 @@ static void add_chain(struct json_object *commands, const char *table,
 			       json_object_new_int(NETDEV_PRIORITY));
 	add_member(chain, "policy", "drop");
 	add_member(chain, "dev", i->if_name);
-	json_object_object_add(what, "chain", chain);
-	json_object_object_add(command, "add", what);
-	json_object_array_add(commands, command);
+	add_command(commands, "chain", chain);
+	if (!on_top)
+		add_jump(commands, table, name);
 }
 
 char *rules_json(const struct config *c, bool on_top,
 		 struct rules_options options)
 {
-	const char *table = on_top ? RULES_TABLE_ON_TOP : RULES_TABLE;
 	struct if_nameindex *all = if_nameindex();
 	struct json_object *root, *commands;
 	char *text;
@@ -375,9 +421,9 @@ char *rules_json(const struct config *c, bool on_top,
 	for (struct if_nameindex *i = all; i->if_index; i++) {
 		if (!is_closed(c, i->if_name) || has_name_for_text(i->if_name))
 			continue;
-		add_chain(commands, table, "ingress", i);
+		add_chain(commands, on_top, "ingress", i);
 		if (options.egress)
-			add_chain(commands, table, "egress", i);
+			add_chain(commands, on_top, "egress", i);
 	}
 	text = strdup(json_object_array_length(commands) ?
 			      json_object_to_json_string_ext(
@@ -422,6 +468,15 @@ bool rules_close_all(const struct config *c, struct rules_options options,
 	if (all)
 		if_freenameindex(all);
 	return closed;
+}
+
+bool rules_are_open(const char *table)
+{
+	const char *chain = strstr(table, "chain " RULES_OPENING " {");
+	const char *end = chain ? strchr(chain, '}') : NULL;
+	const char *accept = chain ? strstr(chain, "accept") : NULL;
+
+	return accept && end && accept < end;
 }
 
 /* What follows @prefix is to be all of the chain's name. */

@@ -9,6 +9,9 @@
 /* Of one that does not know what the table above remembers. */
 #define RULES_TABLE_ON_TOP RULES_TABLE "-on-top"
 
+/* The chain that opens all others of its table. */
+#define RULES_OPENING "opening"
+
 struct rules_options {
 	/* netdev egress hooks, since Linux 5.16. */
 	bool egress;
@@ -33,6 +36,8 @@ char *rules_json(const struct config *c, bool on_top,
 /* Whether what nft lists of the two tables closes all that is to be closed now. */
 bool rules_close_all(const struct config *c, struct rules_options options,
 		     const char *inet, const char *netdev);
+/* Whether what nft lists of one of the two tables has it open. */
+bool rules_are_open(const char *table);
 /* From what nft lists; false if it is not of ours. */
 bool rules_situation(const char *listed, struct situation *s);
 

@@ -19,7 +19,7 @@ struct switching {
 	uint32_t sequence;
 };
 
-/* Some ten messages of at most 80 bytes. */
+/* Some ten messages of at most 160 bytes. */
 #define ROOM 4096
 
 struct batch {
@@ -84,12 +84,43 @@ static void mark(struct batch *b, int type)
 	finish(b, h);
 }
 
-static void table(struct batch *b, int type, int flags, uint8_t family)
+static struct nlmsghdr *add_rule(struct batch *b, int type, int flags,
+				 uint8_t family)
 {
 	struct nlmsghdr *h =
 		add(b, NFNL_SUBSYS_NFTABLES << 8 | type, flags, family);
 
-	mnl_attr_put_strz(h, NFTA_TABLE_NAME, RULES_TABLE);
+	mnl_attr_put_strz(h, NFTA_RULE_TABLE, RULES_TABLE);
+	mnl_attr_put_strz(h, NFTA_RULE_CHAIN, RULES_OPENING);
+	return h;
+}
+
+/* Without a handle: all rules of the chain. */
+static void close_table(struct batch *b, uint8_t family)
+{
+	finish(b, add_rule(b, NFT_MSG_DELRULE, 0, family));
+}
+
+/* The one rule: accept. */
+static void open_table(struct batch *b, uint8_t family)
+{
+	struct nlmsghdr *h = add_rule(b, NFT_MSG_NEWRULE,
+				      NLM_F_CREATE | NLM_F_APPEND, family);
+	struct nlattr *all = mnl_attr_nest_start(h, NFTA_RULE_EXPRESSIONS);
+	struct nlattr *one = mnl_attr_nest_start(h, NFTA_LIST_ELEM);
+	struct nlattr *expression, *data, *verdict;
+
+	mnl_attr_put_strz(h, NFTA_EXPR_NAME, "immediate");
+	expression = mnl_attr_nest_start(h, NFTA_EXPR_DATA);
+	mnl_attr_put_u32(h, NFTA_IMMEDIATE_DREG, htonl(NFT_REG_VERDICT));
+	data = mnl_attr_nest_start(h, NFTA_IMMEDIATE_DATA);
+	verdict = mnl_attr_nest_start(h, NFTA_DATA_VERDICT);
+	mnl_attr_put_u32(h, NFTA_VERDICT_CODE, htonl(NF_ACCEPT));
+	mnl_attr_nest_end(h, verdict);
+	mnl_attr_nest_end(h, data);
+	mnl_attr_nest_end(h, expression);
+	mnl_attr_nest_end(h, one);
+	mnl_attr_nest_end(h, all);
 	finish(b, h);
 }
 
@@ -149,14 +180,18 @@ int switching_run(struct switching *sw, const struct situation *from,
 		  const struct situation *to)
 {
 	struct batch b = { .sequence = ++sw->sequence };
+	const bool opens = to->state == READY, was_open = from->state == READY;
 
 	b.end = b.buffer;
 	mark(&b, NFNL_MSG_BATCH_BEGIN);
 	chains(&b, NFT_MSG_DELCHAIN, 0, from);
-	if (to->state == READY) {
-		table(&b, NFT_MSG_DELTABLE, 0, NFPROTO_NETDEV);
-		table(&b, NFT_MSG_DELTABLE, 0, NFPROTO_INET);
-		table(&b, NFT_MSG_NEWTABLE, NLM_F_CREATE, NFPROTO_INET);
+	for (int i = 0; i < 2 && opens != was_open; i++) {
+		const uint8_t family = i ? NFPROTO_INET : NFPROTO_NETDEV;
+
+		if (opens)
+			open_table(&b, family);
+		else
+			close_table(&b, family);
 	}
 	/* The last one is acknowledged: the kernel has done all, or nothing. */
 	chains(&b, NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_ACK, to);

@@ -8,9 +8,9 @@
 #include "state.h"
 
 /*
- * The two changes of the rules that every clone waits for: from one closed state to
- * another, and from closed to open. Both are messages to the kernel: no text is
- * parsed, and nothing is listed before. Each is one transaction.
+ * The changes of the rules that every clone waits for: closed, from one closed state
+ * to another, and open. All are messages to the kernel: no text is parsed, and nothing
+ * is listed before. Each is one transaction.
  */
 struct switching;
 

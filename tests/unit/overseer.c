@@ -402,7 +402,12 @@ START_TEST(open_only_when_ready)
 	for (int state = 0; state < STATES; state++) {
 		char *text = rules("[overseer]\n", (enum state)state, false);
 
-		ck_assert_int_eq(!strstr(text, "policy drop"), state == READY);
+		const char *netdev = strstr(text, "table netdev sysgenid {");
+
+		ck_assert_ptr_nonnull(strstr(text, "policy drop"));
+		ck_assert_int_eq(rules_are_open(text), state == READY);
+		ck_assert_ptr_nonnull(netdev);
+		ck_assert_int_eq(rules_are_open(netdev), state == READY);
 		ck_assert_ptr_nonnull(
 			strstr(text, state_name((enum state)state)));
 		free(text);

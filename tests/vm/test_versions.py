@@ -10,6 +10,8 @@ from vmlib.dkms import built
 from vmlib.extras import with_files
 from vmlib.guests import compile_program
 
+from test_overseer import rules_close
+
 KERNEL = "bookworm-cloud"
 OLD_MODULE = "old.ko"
 POLL = "7"
@@ -100,7 +102,7 @@ def status(vm: VM) -> tuple[str, int]:
 
 
 def is_open(vm: VM) -> bool:
-    return "policy drop" not in done(vm, "nft list ruleset")
+    return not rules_close(done(vm, "nft list ruleset"))
 
 
 def closed(vm: VM, state: str) -> tuple[str, int]:
