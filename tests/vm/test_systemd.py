@@ -253,3 +253,42 @@ def units_that_are_needed_to_thaw_are_not_frozen(t: Context) -> None:
     # Another configuration thaws what this one froze.
     oversee(vm)
     sh(vm, f"sysgenidctl resume; {STATE} | grep -q 0")
+
+
+# Of cgroups with processes of their own, but the root, which has none but the kernel's.
+AWAKE = """
+for procs in $(find /sys/fs/cgroup -mindepth 2 -name cgroup.procs); do
+    [ "$(cat $procs)" ] && grep -q 'frozen 0' ${procs%/*}/cgroup.events && echo ${procs%/*}
+done | sed 's|.*/||'
+"""
+NEEDED = {"init.scope", "dbus.service", "systemd-journald.service", "sysgenid-overseer.service", "agent.service"}
+
+
+@vmtest(KERNEL, full_only=True, timeout=1800)
+def every_program_is_frozen_but_what_the_thaw_needs(t: Context) -> None:
+    vm = booted(t)
+    hook(vm, "adjust")
+    sh(vm, AWAY)
+    oversee(vm, "freeze = all", "sessions = keep")
+    until(vm, "ready", 0)
+    asked = vm.run("sysgenidctl", "quiesce", limit=LIMIT)
+    assert not asked.ok and "would be frozen, and never see the answer" in asked.out, asked
+    oversee(vm, "freeze = all", "freeze-except = agent", "sessions = keep")
+    awake = set(sh(vm, AWAKE).split())
+    assert awake > NEEDED | {"away.service"} and awake & {"systemd-udevd.service", "udev"}, awake
+    sh(vm, "sysgenidctl quiesce")
+    assert set(sh(vm, AWAKE).split()) == NEEDED
+    sh(vm, "systemctl restart sysgenid-overseer")
+    assert set(sh(vm, AWAKE).split()) == NEEDED and status(vm)["state"] == "quiesced"
+    vm.write("/run/stay", "")
+    state = vm.snapshot()
+    vm.close()
+    with t.cloned(state) as clone:
+        until(clone, "adjusting", 1)
+        wait_until(lambda: clone.exists("/run/hooked"), LIMIT, "the hook")
+        now = {unit for unit in sh(clone, AWAKE).split() if not unit.startswith("sysgenid-hook-")}
+        assert now == NEEDED, now
+        sh(clone, "rm /run/stay")
+        until(clone, "ready", 1)
+        assert set(sh(clone, AWAKE).split()) >= awake - {"sysgenid-overseer.service"}
+        assert "sysgenid-frozen" not in sh(clone, "find /sys/fs/cgroup -type d")
