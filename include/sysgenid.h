@@ -38,7 +38,7 @@ extern "C" {
  * the program runs with: 0x00MMmmpp. libsysgenid(3) says what is kept in 0.x.
  */
 #define LIBSYSGENID_VERSION_MAJOR 0
-#define LIBSYSGENID_VERSION_MINOR 1
+#define LIBSYSGENID_VERSION_MINOR 2
 #define LIBSYSGENID_VERSION_PATCH 0
 #define LIBSYSGENID_VERSION                          \
 	((uint32_t)LIBSYSGENID_VERSION_MAJOR << 16 | \

@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,9 +49,10 @@ UNTESTED = Manner(environment=("DEB_BUILD_OPTIONS=nocheck",))
 
 
 def sources(parts: Sequence[str] = PARTS, top: Path = repo.TOP) -> list[Path]:
-    """The files of the work tree that git knows, or would; all of another tree."""
-    if top != repo.TOP:
-        return sorted(path for part in parts for path in (top / part, *(top / part).rglob("*")) if path.is_file())
+    """The files of the work tree that git knows, or would; of another tree, and of a tarball's, all but those of builds."""
+    if top != repo.TOP or not (repo.TOP / ".git").exists():
+        found = {path for part in parts for path in (top / part, *(top / part).rglob("*")) if path.is_file()}
+        return sorted(path for path in found if path.relative_to(top).parts[0] != "build" and path.suffix != ".pyc")
     listing = ["git", "-C", repo.TOP, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *parts]
     names = run_tool(listing, 30, "git ls-files").split("\0")
     return [path for path in (repo.TOP / name for name in sorted(names) if name) if path.is_file()]
@@ -86,11 +88,27 @@ def copy(to: Path, files: Sequence[Path], top: Path = repo.TOP) -> None:
         target.chmod(0o755 if os.access(path, os.X_OK) else 0o644)
 
 
+def tarball(to: Path) -> Path:
+    """What "meson dist" makes of the files of the work tree, committed or not."""
+    with tempfile.TemporaryDirectory(prefix="sysgenid-dist-") as name:
+        tree = Path(name) / "tree"
+        copy(tree, sources(["."]))
+        git = ["git", "-C", tree, "-c", "user.name=x", "-c", "user.email=x@example.org", "-c", "commit.gpgsign=false"]
+        run_tool(["git", "init", "-q", tree], 30, "git init")
+        run_tool([*git, "add", "--all", "--force"], 60, "git add")
+        run_tool([*git, "commit", "-q", "-m", "The work tree"], 60, "git commit")
+        parts = [f"-D{part}=false" for part in ("man", "tests", "tools")] + ["-Dopenssl=disabled"]
+        run_tool(["meson", "setup", *parts, tree / "build", tree], 120, "meson setup")
+        run_tool(["meson", "dist", "-C", tree / "build", "--no-tests"], 120, "meson dist")
+        (made,) = (tree / "build" / "meson-dist").glob("*.tar.xz")
+        return Path(shutil.move(made, to / made.name))
+
+
 def _rename(tree: Path, version: str) -> None:
     """Make it another version, in the three places that name it."""
     (tree / "VERSION").write_text(version + "\n", "ascii")
     changelog = tree / "debian" / "changelog"
-    changelog.write_text(re.sub(r"\(.*?\)", f"({version})", changelog.read_text("utf-8"), count=1), "utf-8")
+    changelog.write_text(re.sub(r"\(.*?\)", f"({version}-1)", changelog.read_text("utf-8"), count=1), "utf-8")
     header = tree / "include" / "sysgenid.h"
     text = header.read_text("utf-8")
     for part, number in zip(("MAJOR", "MINOR", "PATCH"), version.split("."), strict=True):

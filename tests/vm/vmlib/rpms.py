@@ -48,8 +48,8 @@ def build(
     shutil.copyfile(tree / "VERSION", work / "VERSION")
     text = (SPECS / f"{spec}.spec").read_text("utf-8")
     (work / f"{spec}.spec").write_text(text.replace("1%{?dist}", f"{release}%{{?dist}}"), "utf-8")
-    tar: list[str | Path] = ["tar", "--create", "--gzip", "--sort=name", "--mtime=@0", "--owner=root:0", "--group=root:0", "-C", work]
-    run_tool([*tar, "--file", work / f"{tree.name}.tar.gz", tree.name], 60, "tar")
+    tar: list[str | Path] = ["tar", "--create", "--xz", "--sort=name", "--mtime=@0", "--owner=root:0", "--group=root:0", "-C", work]
+    run_tool([*tar, "--file", work / f"{tree.name}.tar.xz", tree.name], 60, "tar")
     shutil.rmtree(tree)
     defines = {"_topdir": work, "_sourcedir": work, "_rpmdir": work / "made", "_srcrpmdir": work / "made"}
     what = "-ba" if spec in BUILT else "-bs"
