@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""The bindings of Python, Rust and Go, on a real module and in clones."""
+"""The bindings, on a real module and in clones."""
 
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from vmlib import Context, vmtest
+from vmlib import VM, Context, consumers, vmtest
 from vmlib.extras import with_files
 from vmlib.limits import run_tool
+from vmlib.qemu import Guid
 from vmlib.repo import TOP
 
 INCLUDES = [f"-I{TOP / name}" for name in ("include", "module/uapi")]
@@ -16,7 +17,20 @@ MAP = TOP / "lib" / "libsysgenid.map"
 BINDINGS = TOP / "tests" / "bindings"
 PYTHON_BINDING = TOP / "bindings" / "python"
 RUST_BINDING = TOP / "bindings" / "rust"
+NODE_BINDING = TOP / "bindings" / "node"
+JAVA_BINDING = TOP / "bindings" / "java"
 PYTHON = Path("/usr/bin/python3")
+INSTALL = """
+set -e
+cp -R /mnt/node /usr/local/lib/sysgenid-node
+javac --release 17 -d /usr/local/lib/sysgenid-java /mnt/java/*.java
+"""
+RESEED = {
+    "node": "node /usr/local/lib/sysgenid-node/examples/reseed.js",
+    "java": "java -Xshare:auto -XX:TieredStopAtLevel=1 -cp /usr/local/lib/sysgenid-java Reseed",
+}
+ID = r"^[0-9a-f]{16}$"
+SLOW = 300.0
 
 
 def static_library(folder: Path) -> Path:
@@ -102,6 +116,40 @@ def bindings_watch_a_clone(t: Context) -> None:
         assert same.run("sysgenidctl", "wait", "--timeout", "0.5").code == 5
         for name in programs:
             assert same.out(name).out == "generation 0, current\n", "there was nothing to be told"
+
+
+def drawn(vm: VM, name: str, count: int) -> list[str]:
+    """The first ids of an example."""
+    vm.wait_output(name, ID, SLOW, count=count)
+    return re.findall(ID, vm.out(name).out, re.MULTILINE)
+
+
+@vmtest("bookworm-cloud", cpus=2, timeout=3600, full_only=True)
+def node_and_java_reseed_in_a_clone(t: Context) -> None:
+    files = {f"node/{path.relative_to(NODE_BINDING)}": path for path in NODE_BINDING.rglob("*") if path.is_file()}
+    files |= {f"java/{path.name}": path for folder in ("src", "examples") for path in (JAVA_BINDING / folder).rglob("*.java")}
+    root = consumers.root(t).installed(packages=["--no-install-recommends", "openjdk-17-jdk-headless"])
+    vm = consumers.boot(t, root.changed(INSTALL, files=files))
+    for name, command in RESEED.items():
+        assert vm.run("mkfifo", f"/tmp/{name}").ok
+        vm.spawn(name, "sh", "-c", f"exec {command} <>/tmp/{name}")
+        vm.write(f"/tmp/{name}", "\n")
+    first = {name: drawn(vm, name, 1) for name in RESEED}
+    state = vm.snapshot()
+    vm.close()
+
+    def ask(guid: Guid) -> dict[str, list[str]]:
+        with t.cloned(state, guid) as clone:
+            for name in RESEED:
+                clone.write(f"/tmp/{name}", "\n" * 3)
+            return {name: drawn(clone, name, 4) for name in RESEED}
+
+    a, b, same, again = (ask(guid) for guid in ("auto", "auto", "same", "same"))
+    for name in RESEED:
+        assert a[name][:1] == b[name][:1] == same[name][:1] == first[name], name
+        assert not set(a[name][1:]) & set(b[name][1:]), f"{name}: two clones drew {a[name]} and {b[name]}"
+        # The control: without a new generation the generator goes on.
+        assert same[name] == again[name], f"{name}: {same[name]} and {again[name]}"
 
 
 @vmtest("bookworm-cloud", quick=True)
