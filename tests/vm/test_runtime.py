@@ -11,7 +11,7 @@ from vmlib import VM, Context, Lab, State, containers, gdb, vmtest, wait_until
 from vmlib.extras import with_files
 from vmlib.wire import Wire, guest_address, guest_address6, host_address, host_mac, options
 
-from test_overseer import LIMIT, PREPARE, WAITING_HOOK, hook, journal, oversee, sh, status, until, watchers
+from test_overseer import LIMIT, PREPARE, WAITING_HOOK, configure, hook, journal, oversee, sh, status, until, watchers
 
 KERNEL = "bookworm-cloud"
 RUNTIMES = ("crun", "runc")
@@ -422,3 +422,53 @@ def container_of_a_laggard_is_killed_as_a_whole(t: Context) -> None:
     assert state(vm, "crun-deaf") == "running" and state(vm, "runc-other") == "running"
     sh(vm, f"{TOOL} delete --force crun-deaf")
     until(vm, "ready", 3)
+
+
+ENGINES = ("containerd", "podman")
+PODMAN = "podman --runtime /usr/bin/sysgenid-runtime"
+# The root file system comes last.
+PODMAN_OPTIONS = "--network none --rootfs /bundle/rootfs sh -c 'while :; do cut -d . -f 1 /proc/uptime >/now; sleep 0.1; done'"
+CTR_RUN = "ctr run -d --null-io --env PATH=/bin --runc-binary /usr/bin/sysgenid-runtime --rootfs /bundle/rootfs"
+
+
+def goes_on(vm: VM) -> None:
+    was = vm.read("/bundle/rootfs/now")
+    wait_until(lambda: vm.read("/bundle/rootfs/now") != was, LIMIT, "the container to go on")
+
+
+def lives_with_podman(vm: VM) -> None:
+    """In a settled machine: what was created anew runs, is entered, and ends."""
+    sh(vm, f"{PODMAN} run -d --name new {PODMAN_OPTIONS}")
+    sh(vm, f"{PODMAN} exec new true")
+    sh(vm, f"{PODMAN} exec ran true && {PODMAN} stop -t 1 ran && {PODMAN} rm -f ran new")
+    assert not sh(vm, "find /run/sysgenid/containers -name record")
+
+
+@vmtest(KERNEL, full_only=True, timeout=3600)
+def podman_and_containerd_in_front_of_it(t: Context) -> None:
+    """Debian's engines, with systemd's cgroups: created before a snapshot, stale after; frozen while quiesced."""
+    vm = t.boot_system(containers.root(t.kernel, ENGINES), memory=1024)
+    sh(vm, "mkdir -p /etc/sysgenid; " + ROOTFS)
+    vm.write("/etc/sysgenid/runtime.conf", "[runtime]\nwait = 120\n")
+    configure(vm, "gate = kernel", "freeze = containers", "sessions = keep")
+    sh(vm, "systemctl daemon-reload; systemctl start sysgenid-overseer")
+    until(vm, "ready", 0)
+    sh(vm, f"{PODMAN} run -d --name ran {PODMAN_OPTIONS}")
+    sh(vm, f"{CTR_RUN} ctr /bin/sh -c 'while :; do sleep 0.1; done'")
+    sh(vm, "ctr task exec --exec-id one ctr /bin/true")
+    sh(vm, f"{PODMAN} create --name made {PODMAN_OPTIONS} && {PODMAN} init made")
+    goes_on(vm)
+    sh(vm, "sysgenidctl quiesce")
+    was = vm.read("/bundle/rootfs/now")
+    snapshot = vm.snapshot()
+    with t.cloned(snapshot) as clone:
+        assert clone.read("/bundle/rootfs/now") == was
+        until(clone, "ready", 1)
+        goes_on(clone)
+        assert not clone.run("sh", "-c", f"{PODMAN} start made", limit=LIMIT).ok
+        sh(clone, f"{PODMAN} rm -f made")
+        sh(clone, "ctr task exec --exec-id two ctr /bin/true; ctr task kill -s KILL ctr")
+        wait_until(lambda: "STOPPED" in sh(clone, "ctr task ls"), LIMIT, "the task to stop")
+        sh(clone, f"ctr task rm ctr && ctr container rm ctr && {CTR_RUN} ctr2 /bin/sleep 1000 && ctr task exec --exec-id one ctr2 /bin/true")
+        sh(clone, "ctr task rm -f ctr2 && ctr container rm ctr2")
+        lives_with_podman(clone)
