@@ -6,7 +6,7 @@ traffic; leaks; and builds of the module with a bug in it that each of these net
 """
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import test_clones
 import test_gate
@@ -171,9 +171,12 @@ def clones_of_a_busy_guest_are_one_generation_each(t: Context) -> None:
     t.parallel([one] * t.count(8, full=200))
 
 
-def planted(t: Context, patch: str, *commands: Sequence[str], append: str = "") -> None:
-    """Use a module with a bug until the kernel complains; then it panics, or goes on."""
-    vm = t.boot(patch=patch, insmod="", smp=2, append=append)
+def planted(t: Context, patch: str, *commands: Sequence[str], written: Mapping[str, str] | None = None) -> None:
+    """Use a module with a bug until the kernel complains; then it panics, or goes on. written: to files, when the module
+    is loaded."""
+    vm = t.boot(patch=patch, insmod="", smp=2)
+    for path, text in (written or {}).items():
+        vm.write(path, text)
     deadline = Deadline(300, f"a complaint about {patch}")
     with contextlib.suppress(GuestError, QmpError, Timeout):
         while not complaints(vm.console) and deadline.left():
@@ -199,8 +202,10 @@ def lock_inversion_is_caught(t: Context) -> None:
 
 @vmtest("kcsan", full_only=True, cpus=2, timeout=400, expect_complaint="KCSAN: data-race in .*sysgenid")
 def race_is_caught(t: Context) -> None:
-    # Looks at more accesses, and longer at each, than usual: only one is wrong.
-    planted(t, "race.patch", ["storm", "2"], append="kcsan.skip_watch=100 kcsan.udelay_task=500")
+    # Looks at more accesses, and longer at each, than usual: only one is wrong. Not when the kernel boots, nor when ftrace
+    # looks for the functions of the guard: both would take minutes.
+    parameters = "/sys/module/kcsan/parameters"
+    planted(t, "race.patch", ["storm", "2"], written={f"{parameters}/skip_watch": "100", f"{parameters}/udelay_task": "500"})
 
 
 @vmtest("kasan", timeout=400, expect_complaint="kmemleak: .* new suspected memory leaks")
