@@ -446,7 +446,8 @@ def lives_with_podman(vm: VM) -> None:
 
 @vmtest(KERNEL, full_only=True, timeout=3600)
 def podman_and_containerd_in_front_of_it(t: Context) -> None:
-    """Debian's engines, with systemd's cgroups: created before a snapshot, stale after; frozen while quiesced."""
+    """Debian's engines, with systemd's cgroups: created before a snapshot, stale after; frozen while quiesced; and nothing
+    is entered in a machine that is held."""
     vm = t.boot_system(containers.root(t.kernel, ENGINES), memory=1024)
     sh(vm, "mkdir -p /etc/sysgenid; " + ROOTFS)
     vm.write("/etc/sysgenid/runtime.conf", "[runtime]\nwait = 120\n")
@@ -472,3 +473,13 @@ def podman_and_containerd_in_front_of_it(t: Context) -> None:
         sh(clone, f"ctr task rm ctr && ctr container rm ctr && {CTR_RUN} ctr2 /bin/sleep 1000 && ctr task exec --exec-id one ctr2 /bin/true")
         sh(clone, "ctr task rm -f ctr2 && ctr container rm ctr2")
         lives_with_podman(clone)
+    with t.cloned(snapshot, "same") as clone:
+        sh(clone, "sysgenidctl resume")
+        sh(clone, f"{PODMAN} start made")
+        # Held: nothing is entered, and all can be ended.
+        hook(clone, "adjust", "#!/bin/sh\nexit 1\n")
+        sh(clone, "sysgenidctl trigger")
+        until(clone, "held", 1)
+        assert not clone.run("sh", "-c", f"{PODMAN} exec made true", limit=LIMIT).ok
+        assert not clone.run("sh", "-c", "ctr task exec --exec-id three ctr /bin/true", limit=LIMIT).ok
+        sh(clone, f"{PODMAN} stop -t 1 made && ctr task kill -s KILL ctr")
