@@ -3,6 +3,7 @@
 
 import collections
 import errno
+import itertools
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -269,9 +270,10 @@ def settle(vm: VM, watches: tuple[Watch, ...]) -> None:
         wait_until(lambda s=start: all(now >= then + ENOUGH for now, then in zip(dropped(vm), s, strict=True)), LIMIT, "dropped packets")
 
 
-def ask(vm: VM, number: int, inside: tuple[str, ...] = ()) -> None:
-    """Have the kernel ask for an address of IPv4 that nobody has, and ping the host by IPv6."""
-    vm.run(*inside, "ping", "-c", "1", "-W", "1", f"10.9.{number}.3")
+def ask(vm: VM, number: int, last: int, inside: tuple[str, ...] = ()) -> None:
+    """Have the kernel ask for an address of IPv4 that nobody has, and ping the host by IPv6. The address has to be new:
+    the kernel asks at once for no other."""
+    vm.run(*inside, "ping", "-c", "1", "-W", "1", f"10.9.{number}.{last}")
     vm.run(*inside, "ping6", "-c", "1", "-W", "1", host_address6(number))
 
 
@@ -288,11 +290,12 @@ def exceptions_pass_where_they_are_meant_and_nothing_else(t: Context) -> None:
     other = ("nsenter", "-n", "-t", vm.out("other").out.strip())
     with Wire(vm, 0, 7) as first, Wire(vm, 1, 8) as second:
         watches = here, there = Watch(vm, first), Watch(vm, second)
+        nobody = itertools.count(10)
 
         def look() -> None:
             settle(vm, watches)
-            ask(vm, 0)
-            ask(vm, 1, other)
+            ask(vm, 0, next(nobody))
+            ask(vm, 1, next(nobody), other)
 
         # A filter is for everybody, both ways, and brings the discovery of neighbours.
         for watch in watches:
@@ -300,7 +303,8 @@ def exceptions_pass_where_they_are_meant_and_nothing_else(t: Context) -> None:
         look()
         for watch in watches:
             assert watch.out - passing == FILTERED == watch.inside, (watch.out, watch.inside)
-            assert "arp" in watch.others <= {"arp", "icmp6 135", "icmp6 136"}, watch.others
+            wait_until(lambda w=watch: "arp" in w.others, LIMIT, "a question for an address")
+            assert watch.others <= {"arp", "icmp6 135", "icmp6 136"}, watch.others
         # A mark is for the initial namespace, on the way out. A wrong mark is none.
         except_for(vm, "mark 0x52")
         look()
@@ -308,7 +312,8 @@ def exceptions_pass_where_they_are_meant_and_nothing_else(t: Context) -> None:
         except_for(vm, "mark 0x52", "mark 0x51")
         look()
         assert here.out - passing == {"marked"} and not here.inside, (here.out, here.inside)
-        assert "arp" in here.others <= {"arp", "icmp6 135", "icmp6 136"}, here.others
+        wait_until(lambda: "arp" in here.others, LIMIT, "a question for an address")
+        assert here.others <= {"arp", "icmp6 135", "icmp6 136"}, here.others
         assert not there.out - passing and not there.inside, (there.out, there.inside)
         assert not there.others or only_ip, there.others
         # A name is of the initial namespace.

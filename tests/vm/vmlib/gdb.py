@@ -50,6 +50,14 @@ class Debugger:
         if thread := re.search(rb"thread:(?:p[0-9a-f]+\.)?([0-9a-f]+)", stopped):
             self.processor = int(thread[1], 16)
 
+    def run_processor_to(self, processor: int, where: int, times: int = 20) -> None:
+        """The same, where other processors may come by."""
+        for _ in range(times):
+            self.run_to(where)
+            if self.processor == processor:
+                return
+        raise QmpError(f"{self._vm.name}: processor {processor} does not come to {where:x}, others did {times} times")
+
     def return_address(self) -> int:
         """At the first instruction of a function: the one behind its call."""
         registers = bytes.fromhex(self._ask(b"g", b"", LIMIT).decode("ascii"))
