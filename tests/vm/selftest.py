@@ -639,7 +639,7 @@ class MutantsTest(unittest.TestCase):
         examples = {name for name in names if name.startswith("example-")}
         self.assertLess(CONDITIONS, names)
         bugs, of_examples = len(names - examples - CONDITIONS), len(examples)
-        row = f"| bugs planted in the module | {bugs} of {bugs} caught; in examples: {of_examples} of {of_examples} |"
+        row = f"| bugs planted in the module and the runtime | {bugs} of {bugs} caught; in examples: {of_examples} of {of_examples} |"
         self.assertTrue(row in (repo.TOP / "docs" / "testing.md").read_text("utf-8"), row)
 
     def test_they_apply(self) -> None:
