@@ -218,8 +218,9 @@ def devices_keep_the_gate_as_they_come_and_go(t: Context) -> None:
         # A device in use keeps its hooks where it goes: back to the first namespace when the other one ends.
         vm.kill("wire1", 9)
         vm.kill("other", 9)
+        # eth1 comes back closed: the name is there before the hooks are.
         wait_until(lambda: vm.exists("/sys/class/net/eth1"), LIMIT, "eth1 to come back")
-        assert state_of(vm).startswith("shut; devices: 2;"), state_of(vm)
+        wait_until(lambda: state_of(vm).startswith("shut; devices: 2;"), LIMIT, "the hooks of eth1")
         gate(vm, "open")
         first.wait_for_all(LIMIT)
         # By name, in the initial namespace.
