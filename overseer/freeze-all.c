@@ -74,13 +74,14 @@ static bool is_spared(pid_t pid)
 	return descends_from(pid, getpid()) || descends_from(getpid(), pid);
 }
 
-/* One that has ended needs no freezing. */
+/* One that has ended needs no freezing. What cannot be looked at counts as one. */
 static bool is_program(pid_t pid)
 {
 	unsigned int flags;
 	pid_t parent;
+	const int r = read_stat(pid, &parent, &flags);
 
-	return !read_stat(pid, &parent, &flags) && !(flags & KERNEL_THREAD);
+	return r ? r != -ENOENT && r != -ESRCH : !(flags & KERNEL_THREAD);
 }
 
 /* ---- cgroups ---- */
@@ -215,7 +216,7 @@ static int look_below(struct looking *l, const char *cgroup)
 	dir = opendir(path);
 	if (!dir)
 		return errno == ENOENT ? 0 : fail(l, -errno, cgroup);
-	while (!r && (entry = readdir(dir))) {
+	while (!r && (errno = 0, entry = readdir(dir))) {
 		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
 			continue;
 		if (snprintf(below, sizeof(below), "%s/%s", above,
@@ -224,6 +225,8 @@ static int look_below(struct looking *l, const char *cgroup)
 		else
 			r = look_at(l, below);
 	}
+	if (!r && errno)
+		r = fail(l, -errno, cgroup);
 	closedir(dir);
 	return r;
 }

@@ -113,11 +113,11 @@ static int look_at_disciplines(struct waiting *w)
 	return netlink_list(NETLINK_ROUTE, request, look_at, w);
 }
 
-/* Bytes; 0 where nobody counts. */
-static unsigned int in_ring(const char *name, const char *queue)
+/* Bytes; 0 where nobody counts; or -errno. */
+static int in_ring(const char *name, const char *queue)
 {
 	char path[PATH_MAX];
-	unsigned int bytes = 0;
+	int bytes = -EIO;
 	FILE *f;
 
 	snprintf(path, sizeof(path),
@@ -125,28 +125,32 @@ static unsigned int in_ring(const char *name, const char *queue)
 		 queue);
 	f = fopen(path, "re");
 	if (!f)
-		return 0;
-	if (fscanf(f, "%u", &bytes) != 1)
-		bytes = 0;
+		return errno == ENOENT ? 0 : -errno;
+	if (fscanf(f, "%d", &bytes) != 1)
+		bytes = -EIO;
 	fclose(f);
 	return bytes;
 }
 
-static unsigned int in_rings(const char *name)
+static int in_rings(const char *name)
 {
 	char path[PATH_MAX];
-	unsigned int bytes = 0;
+	int bytes = 0;
 	struct dirent *entry;
 	DIR *dir;
 
 	snprintf(path, sizeof(path), DEVICES "/%s/queues", name);
 	dir = opendir(path);
-	while (dir && !bytes && (entry = readdir(dir))) {
+	/* The device has gone. */
+	if (!dir)
+		return errno == ENOENT ? 0 : -errno;
+	while (!bytes && (errno = 0, entry = readdir(dir))) {
 		if (!strncmp(entry->d_name, "tx-", 3))
 			bytes = in_ring(name, entry->d_name);
 	}
-	if (dir)
-		closedir(dir);
+	if (!bytes && errno)
+		bytes = -errno;
+	closedir(dir);
 	return bytes;
 }
 
@@ -154,8 +158,7 @@ int queues_are_empty(char *const open[], char *why, size_t size)
 {
 	struct waiting w = { .open = open };
 	struct if_nameindex *all;
-	unsigned int bytes = 0;
-	int r = look_at_disciplines(&w);
+	int bytes = 0, r = look_at_disciplines(&w);
 
 	/* The list changed meanwhile. */
 	if (r == -EINTR)
@@ -174,10 +177,10 @@ int queues_are_empty(char *const open[], char *why, size_t size)
 		if (is_open(&w, i->if_name) || !leads_out(i->if_name))
 			continue;
 		bytes = in_rings(i->if_name);
-		if (bytes)
-			snprintf(why, size, "%u bytes wait in a ring of %s",
+		if (bytes > 0)
+			snprintf(why, size, "%d bytes wait in a ring of %s",
 				 bytes, i->if_name);
 	}
 	if_freenameindex(all);
-	return !bytes;
+	return bytes < 0 ? bytes : !bytes;
 }
