@@ -363,6 +363,11 @@ class ChildrenTest(Folder):
         self.outcomes(one, two, cpus=2)
         self.assertGreater(time.monotonic() - start, 0.6)
 
+    def test_tests_may_claim_half_as_many_processors_again(self) -> None:
+        with unittest.mock.patch("os.cpu_count", return_value=2):
+            self.assertEqual(runner.arguments([]).j, 3)
+        self.assertEqual(runner.crowded(1), 1)
+
     def test_a_job_waits_for_what_it_needs(self) -> None:
         """And is skipped where that failed or was skipped, and so is what comes after it."""
         order: list[str] = []

@@ -46,6 +46,11 @@ OWN_FAULTS = (GuestGone, Late, NotBooted, QemuGone)
 SLOWEST = 10
 
 
+def crowded(processors: int) -> int:
+    """How many processors tests may claim: half as many again as there are, since a guest waits much."""
+    return processors * 3 // 2
+
+
 def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Runs the tests that boot and clone virtual machines.")
     size = parser.add_mutually_exclusive_group()
@@ -59,7 +64,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--table", action="store_true", help="write the results into docs/kernels.md")
     parser.add_argument("--repeat", type=int, default=1, metavar="N", help="run each test N times, and count its failures")
     parser.add_argument("-v", action="store_true", help="show what tests log")
-    parser.add_argument("-j", type=int, default=os.cpu_count() or 1, metavar="N", help="so many processors")
+    parser.add_argument("-j", type=int, default=crowded(os.cpu_count() or 1), metavar="N", help="so many processors")
     options = parser.parse_args(argv)
     if options.repeat < 1 or options.j < 1:
         parser.error("--repeat and -j are at least 1")

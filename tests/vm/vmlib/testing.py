@@ -105,7 +105,7 @@ def vmtest(
     - core: also runs on the kernels whose row in kernels.list says so.
     - timeout: seconds after which the test is killed and has failed; full_timeout: with --full, if that differs. What the
      test does more of with --full is Context.count's business.
-    - cpus: how many processors it keeps busy; the runner starts no more tests than there are.
+    - cpus: how many processors it keeps busy; runner.crowded() says how many tests may claim together.
     - expect_complaint: a pattern; a console must have a complaint that matches, and then none is a failure.
     """
 
