@@ -315,14 +315,6 @@ send_bad_request(struct client *c, const char *format, ...)
 	send_error(c, "bad-request", false, why);
 }
 
-static bool is_plain(const char *name)
-{
-	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz"
-				  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
-
-	return len && len <= 64 && !name[len];
-}
-
 /* The member, NULL if it is absent. False after an error to the client. */
 static bool get_member(struct client *c, struct json_object *o,
 		       const char *member, enum json_type type, bool required,
@@ -353,9 +345,9 @@ static bool has_only(struct client *c, struct json_object *o,
 		    !strcmp(name, "version") ||
 		    (r->member && !strcmp(name, r->member)))
 			continue;
-		send_bad_request(c, "the request \"%s\" has no member \"%s\"",
-				 r->name,
-				 is_plain(name) ? name : "(not a plain name)");
+		send_bad_request(
+			c, "the request \"%s\" has no member \"%s\"", r->name,
+			protocol_is_plain(name) ? name : "(not a plain name)");
 		return false;
 	}
 	return true;
@@ -391,7 +383,8 @@ static void send_unknown_request(struct client *c, const char *name)
 			 len ? ", " : "", r->name);
 	}
 	send_bad_request(c, "there is no \"request\" \"%s\", but %s",
-			 is_plain(name) ? name : "(not a plain name)", known);
+			 protocol_is_plain(name) ? name : "(not a plain name)",
+			 known);
 }
 
 static void handle(struct client *c, struct json_object *o)

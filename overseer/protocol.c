@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <stddef.h>
+#include <string.h>
 
 #include "protocol.h"
 
@@ -10,3 +11,12 @@ const struct protocol_request protocol_requests[] = {
 	{ "trigger", "entropy", PROTOCOL_STRING, true },
 	{ .name = NULL },
 };
+
+bool protocol_is_plain(const char *name)
+{
+	const size_t len = strspn(name,
+				  "abcdefghijklmnopqrstuvwxyz"
+				  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
+
+	return len && len <= 64 && !name[len];
+}

@@ -40,6 +40,9 @@ struct protocol_request {
 /* The last one has no name. */
 extern const struct protocol_request protocol_requests[];
 
+/* A name that may be printed: at most 64 letters, digits, "_" and "-". */
+bool protocol_is_plain(const char *name);
+
 /* Exit codes of programs that ask, those of sysgenidctl(8). */
 enum protocol_exit {
 	PROTOCOL_DONE = 0,
