@@ -11,11 +11,14 @@
 #include "settings.h"
 
 #define WAIT_MAX 3600
+#define KEYS	 6
 
 struct reading {
 	struct settings *s;
 	FILE *file;
 	int lines;
+	/* By key: the line that gives it; 0: none does. */
+	int given[KEYS];
 	/* Why the first bad line is bad. */
 	char why[256];
 };
@@ -64,24 +67,54 @@ static const char *set_wait(struct settings *s, const char *value)
 	return NULL;
 }
 
-static const char *set(struct settings *s, const char *key, const char *value)
+static const char *set_policy(struct settings *s, const char *value)
 {
-	if (!strcmp(key, "runtime"))
-		return set_runtime(s, value);
-	if (!strcmp(key, "policy"))
-		return set_either(&s->policy, value, "required", "none",
-				  "none or required");
-	if (!strcmp(key, "gate"))
-		return set_either(&s->overseer, value, "require", "ignore",
-				  "require or ignore");
-	if (!strcmp(key, "wait"))
-		return set_wait(s, value);
-	if (!strcmp(key, "device"))
-		return set_either(&s->device, value, "yes", "no", "yes or no");
-	if (!strcmp(key, "hw-device"))
-		return set_either(&s->hw_device, value, "yes", "no",
-				  "yes or no");
-	return "there is no such key";
+	return set_either(&s->policy, value, "required", "none",
+			  "none or required");
+}
+
+static const char *set_gate(struct settings *s, const char *value)
+{
+	return set_either(&s->overseer, value, "require", "ignore",
+			  "require or ignore");
+}
+
+static const char *set_device(struct settings *s, const char *value)
+{
+	return set_either(&s->device, value, "yes", "no", "yes or no");
+}
+
+static const char *set_hw_device(struct settings *s, const char *value)
+{
+	return set_either(&s->hw_device, value, "yes", "no", "yes or no");
+}
+
+static const struct {
+	const char *name;
+	const char *(*set)(struct settings *s, const char *value);
+} keys[KEYS] = {
+	{ "runtime", set_runtime }, { "policy", set_policy },
+	{ "gate", set_gate },	    { "wait", set_wait },
+	{ "device", set_device },   { "hw-device", set_hw_device },
+};
+
+static const char *set(struct reading *r, const char *key, const char *value)
+{
+	static char twice[64];
+	int i = 0;
+
+	while (i < KEYS && strcmp(keys[i].name, key))
+		i++;
+	if (i == KEYS)
+		return "there is no such key";
+	if (r->given[i]) {
+		snprintf(twice, sizeof(twice),
+			 "line %d has this key already; remove one",
+			 r->given[i]);
+		return twice;
+	}
+	r->given[i] = r->lines;
+	return keys[i].set(r->s, value);
 }
 
 static int take(void *user, const char *section, const char *key,
@@ -93,7 +126,7 @@ static int take(void *user, const char *section, const char *key,
 	if (r->why[0])
 		return 1;
 	wrong = strcmp(section, "runtime") ? "the section is not [runtime]" :
-					     set(r->s, key, value);
+					     set(r, key, value);
 	if (!wrong)
 		return 1;
 	snprintf(r->why, sizeof(r->why), "%s: %s", key, wrong);

@@ -17,6 +17,9 @@
 
 #define SECOND	 1000000ull
 #define TIME_MAX 3600
+#define KEYS_MAX 64
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 struct reading {
 	struct config *c;
@@ -24,8 +27,10 @@ struct reading {
 	char *line;
 	size_t size;
 	int lines;
+	/* By key: the last line that gives it; 0: none does. */
+	int given[KEYS_MAX];
 	/* Why the first bad line is bad. */
-	char why[256];
+	char why[512];
 };
 
 bool words_add(struct words *words, const char *word)
@@ -484,33 +489,65 @@ bool config_has_step(const struct config *c, enum config_step step)
 
 static const struct key {
 	const char *name;
+	/* A key with a list may be on more than one line. */
+	enum { ONCE, LIST } lines;
 	const char *(*set)(struct config *c, const char *value);
 } keys[] = {
-	{ "gate", set_gate },
-	{ "except-interfaces", set_except_interfaces },
-	{ "except-marks", set_except_marks },
-	{ "except-ports", set_except_ports },
-	{ "except-filter", set_except_filter },
-	{ "hook-timeout", set_hook_timeout },
-	{ "watcher-timeout", set_watcher_timeout },
-	{ "kill-timeout", set_kill_timeout },
-	{ "laggards", set_laggards },
-	{ "destroy-connections", set_destroy_connections },
-	{ "sessions", set_sessions },
-	{ "freeze", set_freeze },
-	{ "freeze-except", set_freeze_except },
-	{ "announce", set_announce },
-	{ "publisher", set_publisher },
-	{ "reseed", set_reseed },
-	{ "reseed-timeout", set_reseed_timeout },
-	{ "quiesce-limit", set_quiesce_limit },
+	{ "gate", ONCE, set_gate },
+	{ "except-interfaces", LIST, set_except_interfaces },
+	{ "except-marks", LIST, set_except_marks },
+	{ "except-ports", LIST, set_except_ports },
+	{ "except-filter", LIST, set_except_filter },
+	{ "hook-timeout", ONCE, set_hook_timeout },
+	{ "watcher-timeout", ONCE, set_watcher_timeout },
+	{ "kill-timeout", ONCE, set_kill_timeout },
+	{ "laggards", ONCE, set_laggards },
+	{ "destroy-connections", ONCE, set_destroy_connections },
+	{ "sessions", ONCE, set_sessions },
+	{ "freeze", LIST, set_freeze },
+	{ "freeze-except", LIST, set_freeze_except },
+	{ "announce", ONCE, set_announce },
+	{ "publisher", ONCE, set_publisher },
+	{ "reseed", ONCE, set_reseed },
+	{ "reseed-timeout", ONCE, set_reseed_timeout },
+	{ "quiesce-limit", ONCE, set_quiesce_limit },
 };
+
+_Static_assert(COUNT(keys) <= KEYS_MAX, "a line for each key");
+
+/* The index of the key; COUNT(keys): there is none of that name. */
+static size_t find_key(const char *name)
+{
+	size_t i = 0;
+
+	while (i < COUNT(keys) && strcmp(keys[i].name, name))
+		i++;
+	return i;
+}
+
+static const char *set_key(struct reading *r, const char *name,
+			   const char *value)
+{
+	static char twice[64];
+	const size_t i = find_key(name);
+
+	if (i == COUNT(keys))
+		return "there is no such key";
+	if (r->given[i] && keys[i].lines == ONCE) {
+		snprintf(twice, sizeof(twice),
+			 "line %d has this key already; remove one",
+			 r->given[i]);
+		return twice;
+	}
+	r->given[i] = r->lines;
+	return keys[i].set(r->c, value);
+}
 
 static int take(void *user, const char *section, const char *name,
 		const char *value)
 {
 	struct reading *r = user;
-	const char *wrong = "there is no such key";
+	const char *wrong;
 
 	/* libinih goes on after an error; what counts is the first. */
 	if (r->why[0])
@@ -520,10 +557,7 @@ static int take(void *user, const char *section, const char *name,
 			 "\"%s\" is not in the section [overseer]", name);
 		return 0;
 	}
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		if (!strcmp(keys[i].name, name))
-			wrong = keys[i].set(r->c, value);
-	}
+	wrong = set_key(r, name, value);
 	if (!wrong)
 		return 1;
 	snprintf(r->why, sizeof(r->why), "%s: %s", name, wrong);
@@ -641,33 +675,124 @@ static bool add_each(struct exceptions *e, const struct words *words,
 	return ok;
 }
 
-/* False, and why. */
-static bool for_kernel(struct config *c)
+/* The key whose values are wrong, and why in c->except; NULL: none is. */
+static const char *for_kernel(struct config *c)
 {
 	struct exceptions *e = &c->except;
 
-	return add_each(e, &c->except_interfaces, exceptions_add_device) &&
-	       add_each(e, &c->except_marks, exceptions_add_mark) &&
-	       add_each(e, &c->except_filters, exceptions_add_filter) &&
-	       exceptions_join_filters(e);
+	if (!add_each(e, &c->except_interfaces, exceptions_add_device))
+		return "except-interfaces";
+	if (!add_each(e, &c->except_marks, exceptions_add_mark))
+		return "except-marks";
+	return add_each(e, &c->except_filters, exceptions_add_filter) &&
+			       exceptions_join_filters(e) ?
+		       NULL :
+		       "except-filter";
 }
 
-/* What no line alone has wrong; NULL: nothing. */
-static const char *check_whole(struct config *c)
+static bool has_no_gate(const struct config *c)
 {
-	if (c->freeze_all && (c->freeze.count || c->freeze_containers))
-		return "freeze = all stands alone; freeze-except names what goes on";
-	if (c->freeze_except.count && !c->freeze_all)
-		return "freeze-except is of freeze = all";
-	if (c->gate != GATE_KERNEL)
-		return c->except_filters.count && c->gate == GATE_NFTABLES ?
-			       "except-filter is of gate = kernel; for nftables there is except-ports" :
-			       NULL;
-	if (c->except_ports.count)
-		return "except-ports is of gate = nftables; gate = kernel takes except-filter = tcp port 22";
-	if (c->publisher)
-		return "gate = kernel needs the module, and publisher is for machines without it";
-	return for_kernel(c) ? NULL : c->except.why;
+	return c->gate == GATE_NONE;
+}
+
+static bool has_gate_nftables(const struct config *c)
+{
+	return c->gate == GATE_NFTABLES;
+}
+
+static bool has_no_kill(const struct config *c)
+{
+	return !has_kill(c);
+}
+
+static bool freezes_no_other(const struct config *c)
+{
+	return c->freeze_all && (c->freeze.count || c->freeze_containers);
+}
+
+static bool freezes_not_all(const struct config *c)
+{
+	return !c->freeze_all;
+}
+
+static bool has_publisher(const struct config *c)
+{
+	return c->publisher;
+}
+
+static bool has_module_and_publisher(const struct config *c)
+{
+	return c->publisher && c->gate == GATE_KERNEL;
+}
+
+static bool settles_by_publisher(const struct config *c)
+{
+	return c->publisher && c->reseed == RESEED_SETTLED;
+}
+
+static bool does_not_settle(const struct config *c)
+{
+	return c->reseed != RESEED_SETTLED;
+}
+
+static bool has_limit_of_trigger(const struct config *c)
+{
+	return c->publisher == PUBLISHER_TRIGGER && c->quiesce_limit;
+}
+
+/* A key that is given, and cannot count beside the others. */
+static const struct conflict {
+	const char *key;
+	bool (*is_there)(const struct config *c);
+	const char *why;
+} conflicts[] = {
+	{ "except-interfaces", has_no_gate,
+	  "needs gate = kernel or gate = nftables" },
+	{ "except-marks", has_no_gate,
+	  "needs gate = kernel or gate = nftables" },
+	{ "except-ports", has_no_gate, "needs gate = nftables" },
+	{ "except-ports", has_gate_kernel,
+	  "needs gate = nftables; gate = kernel takes except-filter = tcp port 22" },
+	{ "except-filter", has_no_gate, "needs gate = kernel" },
+	{ "except-filter", has_gate_nftables,
+	  "needs gate = kernel; gate = nftables takes except-ports = 22/tcp" },
+	{ "kill-timeout", has_no_kill,
+	  "needs laggards = kill or laggards = kill-container" },
+	{ "freeze", freezes_no_other,
+	  "all stands alone; freeze-except names what goes on" },
+	{ "freeze-except", freezes_not_all, "needs freeze = all" },
+	{ "publisher", has_module_and_publisher,
+	  "gate = kernel needs the module, and a publisher is for machines without it" },
+	{ "watcher-timeout", has_publisher,
+	  "with a publisher, no program is waited for" },
+	{ "laggards", has_publisher,
+	  "with a publisher, no program is waited for" },
+	{ "reseed", settles_by_publisher,
+	  "settled needs the module; with a publisher, write require" },
+	{ "reseed-timeout", does_not_settle, "needs reseed = settled" },
+	{ "quiesce-limit", has_limit_of_trigger,
+	  "publisher = trigger has no limit; write none" },
+};
+
+/* What no line alone has wrong: the last line of it, and why. 0: nothing. */
+static int check_whole(struct reading *r)
+{
+	const char *key = NULL, *why = r->c->except.why;
+
+	for (size_t i = 0; !key && i < COUNT(conflicts); i++) {
+		const struct conflict *one = &conflicts[i];
+
+		if (r->given[find_key(one->key)] && one->is_there(r->c)) {
+			key = one->key;
+			why = one->why;
+		}
+	}
+	if (!key && r->c->gate == GATE_KERNEL)
+		key = for_kernel(r->c);
+	if (!key)
+		return 0;
+	snprintf(r->why, sizeof(r->why), "%s: %s", key, why);
+	return r->given[find_key(key)];
 }
 
 bool config_read(struct config *c, const char *path, char *why, size_t size)
@@ -675,11 +800,15 @@ bool config_read(struct config *c, const char *path, char *why, size_t size)
 	struct config found = defaults;
 	struct reading r = { .c = &found };
 	int line = parse_file(&r, path);
-	const char *wrong = line ? NULL : check_whole(&found);
-	const char *without = line || wrong ? NULL :
-					      step_without_rights(&found);
+	const char *without;
 
-	if (!line && !wrong && !without) {
+	if (!line)
+		line = check_whole(&r);
+	/* Nothing here tells a clone from a machine that was forgotten. */
+	if (found.publisher == PUBLISHER_TRIGGER)
+		found.quiesce_limit = 0;
+	without = line ? NULL : step_without_rights(&found);
+	if (!line && !without) {
 		config_free(c);
 		*c = found;
 		return true;
@@ -689,8 +818,6 @@ bool config_read(struct config *c, const char *path, char *why, size_t size)
 			why, size,
 			"%s: %s: the unit was started without the rights for that: systemctl daemon-reload, then systemctl restart sysgenid-overseer",
 			path, without);
-	else if (wrong)
-		snprintf(why, size, "%s: %s", path, wrong);
 	else if (line < 0)
 		snprintf(why, size, "%s: %s", path,
 			 r.why[0] ? r.why : strerror(-line));

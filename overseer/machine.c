@@ -828,12 +828,6 @@ static void on_lease(void *user)
 
 	if (m->now.state != QUIESCED || work_is_running(&m->work) || m->ending)
 		return;
-	/* Nothing here can tell a clone from a machine that was forgotten. */
-	if (m->config->publisher == PUBLISHER_TRIGGER) {
-		log_warning(
-			"quiesced for longer than quiesce-limit; with publisher = trigger, only \"resume\" opens");
-		return;
-	}
 	if (m->publishing)
 		publishing_look(m->publishing);
 	if (m->now.state != QUIESCED || !read_or_hold(m, &generation))

@@ -21,7 +21,7 @@ from pathlib import Path
 
 GENERATOR, OVERSEER, UNIT = map(os.path.abspath, sys.argv[1:4])
 NAME = "sysgenid-overseer.service"
-NOTHING = "gate = none\nsessions = keep\ndestroy-connections = no\nlaggards = report\n"
+NOTHING = "gate = none\nsessions = keep\ndestroy-connections = no\n"
 SHARED = "gate,sessions,destroy-connections"
 NETWORK = "CapabilityBoundingSet=~CAP_NET_ADMIN"
 # A line that turns a step on: what the drop-in does not take then, and what it is called. Some steps share a right.
@@ -140,7 +140,7 @@ class Generator(unittest.TestCase):
         _, names = self.taken(NOTHING)
         for without in ([], names):
             env = {**os.environ, "SYSGENID_OVERSEER_WITHOUT": " ".join(without)}
-            for keys, name in [(NOTHING, ""), *((f"sessions = keep\n{key}\n", its[0]) for key, (_, its) in STEPS.items()), ("", "sessions=reset")]:
+            for keys, name in [(NOTHING, ""), *((key if "sessions" in key else f"sessions = keep\n{key}\n", its[0]) for key, (_, its) in STEPS.items()), ("", "sessions=reset")]:
                 (self.folder / "overseer.conf").write_text(f"[overseer]\n{keys}", "ascii")
                 done = subprocess.run([OVERSEER, "--config", "overseer.conf", "--check"], cwd=self.folder, env=env, capture_output=True, text=True,
                                       timeout=20, check=False)

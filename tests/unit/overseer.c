@@ -111,25 +111,99 @@ START_TEST(every_key_of_the_gate_in_the_kernel)
 END_TEST
 
 /* No line alone is wrong. */
-static const struct {
-	const char *text, *why;
+static const struct bad {
+	const char *text;
+	unsigned int line;
+	const char *why;
 } bad_pairs[] = {
-	{ "gate = kernel\nexcept-ports = 22/tcp\n", "except-filter = tcp" },
-	{ "except-filter = tcp port 22\ngate = nftables\n", "except-ports" },
-	{ "gate = kernel\npublisher = trigger\n", "publisher" },
+	{ "gate = kernel\nexcept-ports = 22/tcp\n", 3, "except-filter = tcp" },
+	{ "except-filter = tcp port 22\ngate = nftables\n", 2, "22/tcp" },
+	{ "gate = none\nexcept-filter = tcp port 22\n", 3, "gate = kernel" },
+	{ "except-ports = 22/tcp\n", 2, "gate = nftables" },
+	{ "except-marks = 7\nexcept-marks = 8\n", 3, "gate = kernel" },
+	{ "except-interfaces = eth1\n\ngate = none\n", 2, "gate = kernel" },
+	{ "gate = kernel\npublisher = trigger\n", 3, "publisher" },
 	{ "gate = kernel\nexcept-marks = 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17\n"
 	  "except-marks = 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33\n",
-	  "more than 32 marks" },
+	  4, "except-marks: more than 32 marks" },
+	{ "freeze = all\nfreeze = a\n", 3, "all stands alone" },
+	{ "freeze = containers\n\nfreeze = all\n", 4, "all stands alone" },
+	{ "freeze-except = a\n", 2, "freeze = all" },
+	{ "kill-timeout = 5\n", 2, "laggards = kill" },
+	{ "kill-timeout = 5\nlaggards = report\n", 2, "laggards = kill" },
+	{ "reseed-timeout = 30\n", 2, "reseed = settled" },
+	{ "reseed = require\nreseed-timeout = 30\n", 3, "reseed = settled" },
+	{ "publisher = vmclock\nreseed = settled\n", 3, "require" },
+	{ "publisher = vmclock\nwatcher-timeout = 30\n", 3, "waited for" },
+	{ "laggards = hold\npublisher = trigger\n", 2, "waited for" },
+	{ "quiesce-limit = 60\npublisher = trigger\n", 2, "write none" },
 };
+
+static void is_refused(const char *text, unsigned int number, const char *why)
+{
+	char line[32];
+	struct config c;
+
+	ck_assert(!read_text(&c, text));
+	snprintf(line, sizeof(line), "line %u:", number);
+	ck_assert_msg(strstr(said, line) && strstr(said, why), "%s", said);
+}
 
 START_TEST(keys_that_do_not_go_together_are_refused)
 {
+	const struct bad *b = &bad_pairs[_i];
 	char text[512];
+
+	snprintf(text, sizeof(text), "[overseer]\n%s", b->text);
+	is_refused(text, b->line, b->why);
+}
+END_TEST
+
+/* Each is the default, and none of them is refused for what the others are. */
+static const char *const scalars[] = {
+	"gate = none",		"hook-timeout = 90",
+	"watcher-timeout = 30", "kill-timeout = 5",
+	"laggards = hold",	"destroy-connections = with-gate",
+	"sessions = reset",	"announce = /dev/null",
+	"publisher = none",	"reseed = require",
+	"reseed-timeout = 30",	"quiesce-limit = 60",
+};
+
+START_TEST(key_without_a_list_that_is_given_twice_is_refused)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "[overseer]\n%s\n\n%s\n", scalars[_i],
+		 scalars[_i]);
+	is_refused(text, 4, "line 2 has this key already");
+}
+END_TEST
+
+START_TEST(values_that_a_publisher_has_may_be_given)
+{
 	struct config c;
 
-	snprintf(text, sizeof(text), "[overseer]\n%s", bad_pairs[_i].text);
-	ck_assert(!read_text(&c, text));
-	ck_assert_msg(strstr(said, bad_pairs[_i].why), "%s", said);
+	ck_assert_msg(read_text(&c, "[overseer]\npublisher = trigger\n"
+				    "quiesce-limit = none\n"
+				    "reseed = require\n"),
+		      "%s", said);
+	config_free(&c);
+	ck_assert_msg(read_text(&c, "[overseer]\npublisher = vmclock\n"
+				    "quiesce-limit = 60\n"),
+		      "%s", said);
+	ck_assert_int_eq(c.publisher, PUBLISHER_VMCLOCK);
+	ck_assert_uint_eq(c.quiesce_limit, 60000000);
+	config_free(&c);
+}
+END_TEST
+
+START_TEST(where_only_an_agent_tells_there_is_no_limit)
+{
+	struct config c;
+
+	ck_assert(read_text(&c, "[overseer]\npublisher = trigger\n"));
+	ck_assert_uint_eq(c.quiesce_limit, 0);
+	config_free(&c);
 }
 END_TEST
 
@@ -165,11 +239,11 @@ START_TEST(every_key)
 				"sessions = keep\n"
 				"freeze = a.service b@1 c.slice d.e\n"
 				"announce = vsock:2:1234\n"
-				"publisher = vmclock\n"
+				"publisher = none\n"
 				"reseed = warn\n"
 				"quiesce-limit = none\n"));
 	ck_assert_int_eq(c.reseed, RESEED_WARN);
-	ck_assert_int_eq(c.publisher, PUBLISHER_VMCLOCK);
+	ck_assert_int_eq(c.publisher, PUBLISHER_NONE);
 	ck_assert_int_eq(c.gate, GATE_NFTABLES);
 	ck_assert_uint_eq(c.except_interfaces.count, 2);
 	ck_assert_str_eq(c.except_interfaces.word[1], "eth2.100");
@@ -189,11 +263,7 @@ START_TEST(every_key)
 }
 END_TEST
 
-static const struct bad {
-	const char *text;
-	unsigned int line;
-	const char *why;
-} bad[] = {
+static const struct bad bad[] = {
 	{ "[overseer]\ngate = nftables\ngait = none\n", 3, "no such key" },
 	{ "gate = none\n", 1, "not in the section" },
 	{ "[other]\ngate = none\n", 2, "not in the section" },
@@ -265,10 +335,6 @@ START_TEST(all_is_frozen_but_what_is_exempt)
 	ck_assert_uint_eq(c.freeze_except.count, 3);
 	ck_assert_str_eq(c.freeze_except.word[0], "dbus.service");
 	config_free(&c);
-	ck_assert(!read_text(&c, "[overseer]\nfreeze = all\nfreeze = a\n"));
-	ck_assert_ptr_nonnull(strstr(said, "freeze = all stands alone"));
-	ck_assert(!read_text(&c, "[overseer]\nfreeze-except = a\n"));
-	ck_assert_ptr_nonnull(strstr(said, "of freeze = all"));
 }
 END_TEST
 
@@ -321,13 +387,7 @@ END_TEST
 
 START_TEST(bad_lines)
 {
-	const struct bad *b = &bad[_i];
-	char line[32];
-	struct config c;
-
-	ck_assert(!read_text(&c, b->text));
-	snprintf(line, sizeof(line), "line %u:", b->line);
-	ck_assert_msg(strstr(said, line) && strstr(said, b->why), "%s", said);
+	is_refused(bad[_i].text, bad[_i].line, bad[_i].why);
 }
 END_TEST
 
@@ -440,7 +500,8 @@ END_TEST
 
 START_TEST(exceptions)
 {
-	char *text = rules("[overseer]\nexcept-interfaces = eth7\n"
+	char *text = rules("[overseer]\ngate = nftables\n"
+			   "except-interfaces = eth7\n"
 			   "except-marks = 9\nexcept-ports = 68/udp\n",
 			   HELD, false);
 
@@ -513,6 +574,11 @@ int main(void)
 	tcase_add_test(tcase, every_key_of_the_gate_in_the_kernel);
 	tcase_add_loop_test(tcase, keys_that_do_not_go_together_are_refused, 0,
 			    sizeof(bad_pairs) / sizeof(bad_pairs[0]));
+	tcase_add_loop_test(tcase,
+			    key_without_a_list_that_is_given_twice_is_refused,
+			    0, sizeof(scalars) / sizeof(scalars[0]));
+	tcase_add_test(tcase, values_that_a_publisher_has_may_be_given);
+	tcase_add_test(tcase, where_only_an_agent_tells_there_is_no_limit);
 	tcase_add_test(tcase, all_is_frozen_but_what_is_exempt);
 	tcase_add_test(tcase, indented_line_counts);
 	tcase_add_loop_test(tcase, comment_of_any_length_is_a_comment, 0, 2);

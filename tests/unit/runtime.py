@@ -615,7 +615,7 @@ class Errors(Case):
 
     def test_bad_settings_refuse(self):
         for text in ("[runtime]\npolicy = nnoe\n", "[runtime]\nfoo = 1\n", "[other]\nwait = 1\n", "wait = 1\n", "[runtime]\nwait = -1\n",
-                     "[runtime]\nwait = 9999\n", "[runtime]\nnonsense\n", "[runtime]\nruntime = bash\n", "[runtime]\nwait = 1" + " " * 4000 + "\n"):
+                     "[runtime]\nwait = 9999\n", "[runtime]\npolicy = required\npolicy = none\n", "[runtime]\nnonsense\n", "[runtime]\nruntime = bash\n", "[runtime]\nwait = 1" + " " * 4000 + "\n"):
             with self.subTest(text[:40]):
                 SETTINGS.write_text(text)
                 self.refused("failed", "list", text="runtime.conf, line ")

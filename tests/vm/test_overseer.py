@@ -102,7 +102,9 @@ def hooked(vm: VM) -> str:
 
 
 def configure(vm: VM, *lines: str) -> None:
-    vm.write(CONFIG, "\n".join(["[overseer]", "gate = nftables", "hook-timeout = 600", "quiesce-limit = none", *lines, ""]))
+    given = {line.split()[0] for line in lines}
+    usual = [line for line in ("gate = nftables", "hook-timeout = 600", "quiesce-limit = none") if line.split()[0] not in given]
+    vm.write(CONFIG, "\n".join(["[overseer]", *usual, *lines, ""]))
 
 
 def oversee(vm: VM, *lines: str) -> None:
@@ -877,7 +879,7 @@ def laggards(t: Context) -> None:
         return vm.spawn(name, "sh", "-c", ignores, uid=ORDINARY, gid=ORDINARY)
 
     def restored(*lines: str) -> None:
-        oversee(vm, "watcher-timeout = 1", "kill-timeout = 1", *lines)
+        oversee(vm, "watcher-timeout = 1", *lines)
         until(vm, "ready")
         sh(vm, "sysgenidctl trigger")
 
@@ -897,7 +899,7 @@ def laggards(t: Context) -> None:
 
     pid = stuck("two")
     watchers(vm, 1)
-    restored("laggards = kill")
+    restored("laggards = kill", "kill-timeout = 1")
     until(vm, "ready", 3)
     killed = vm.wait("two")
     assert (killed.status, killed.code) == ("signal", signal.SIGKILL), killed
@@ -906,7 +908,7 @@ def laggards(t: Context) -> None:
     vm.spawn("handed", "perl", "-e", HANDED_ON, uid=ORDINARY, gid=ORDINARY)
     vm.wait_output("handed", "^ready$", limit=LIMIT)
     watchers(vm, 1)
-    restored("laggards = kill")
+    restored("laggards = kill", "kill-timeout = 1")
     until(vm, "held", 4)
     assert vm.out("handed").status == "running"
     vm.kill("handed", signal.SIGKILL)
