@@ -28,27 +28,97 @@ static size_t count_colons(const char *text, size_t len)
 	return n;
 }
 
-/* The members of all objects. *@zero: a string has a zero byte in it. */
-static size_t count_members(struct json_object *o, bool *zero)
+/* The next character of a name; two characters beyond ASCII have an ASCII letter as a case. */
+static int next_folded(const char **at)
 {
-	size_t n = 0;
+	static const char long_s[] = "\xc5\xbf", kelvin[] = "\xe2\x84\xaa";
+	unsigned char c = (unsigned char)**at;
 
-	if (json_object_is_type(o, json_type_string)) {
-		size_t len = (size_t)json_object_get_string_len(o);
-
-		if (memchr(json_object_get_string(o), 0, len))
-			*zero = true;
-	} else if (json_object_is_type(o, json_type_array)) {
-		for (size_t i = 0; i < json_object_array_length(o); i++)
-			n += count_members(json_object_array_get_idx(o, i),
-					   zero);
-	} else if (json_object_is_type(o, json_type_object)) {
-		json_object_object_foreach(o, name, value) {
-			(void)name;
-			n += 1 + count_members(value, zero);
-		}
+	if (!strncmp(*at, long_s, strlen(long_s))) {
+		*at += strlen(long_s);
+		return 's';
 	}
-	return n;
+	if (!strncmp(*at, kelvin, strlen(kelvin))) {
+		*at += strlen(kelvin);
+		return 'k';
+	}
+	*at += c != 0;
+	return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c;
+}
+
+int json_compare_names(const char *a, const char *b)
+{
+	int x, y;
+
+	do {
+		x = next_folded(&a);
+		y = next_folded(&b);
+	} while (x && x == y);
+	return x - y;
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+	return json_compare_names(*(const char *const *)a,
+				  *(const char *const *)b);
+}
+
+static const char *find_spellings(struct json_object *o)
+{
+	size_t count = (size_t)json_object_object_length(o), n = 0;
+	const char **names, *wrong = NULL;
+
+	if (count < 2)
+		return NULL;
+	names = malloc(count * sizeof(*names));
+	if (!names)
+		return "no memory";
+	json_object_object_foreach(o, name, value) {
+		(void)value;
+		names[n++] = name;
+	}
+	qsort(names, n, sizeof(*names), compare_entries);
+	for (size_t i = 1; i < n && !wrong; i++) {
+		if (!json_compare_names(names[i - 1], names[i]))
+			wrong = "two members of one object differ only in case";
+	}
+	free(names);
+	return wrong;
+}
+
+static const char *check_text(struct json_object *o)
+{
+	size_t len = (size_t)json_object_get_string_len(o);
+
+	return memchr(json_object_get_string(o), 0, len) ?
+		       "a string has a zero byte in it" :
+		       NULL;
+}
+
+/* What is wrong with it; *@members: those of all objects. */
+static const char *check_all(struct json_object *o, size_t *members)
+{
+	const char *wrong = NULL;
+
+	if (json_object_is_type(o, json_type_string))
+		return check_text(o);
+	if (json_object_is_type(o, json_type_array)) {
+		for (size_t i = 0; !wrong && i < json_object_array_length(o);
+		     i++)
+			wrong = check_all(json_object_array_get_idx(o, i),
+					  members);
+		return wrong;
+	}
+	if (!json_object_is_type(o, json_type_object))
+		return NULL;
+	*members += (size_t)json_object_object_length(o);
+	wrong = find_spellings(o);
+	json_object_object_foreach(o, name, value) {
+		(void)name;
+		if (!wrong)
+			wrong = check_all(value, members);
+	}
+	return wrong;
 }
 
 /* json-c ends the name of a member at a zero byte: such a name is not ours. */
@@ -68,15 +138,18 @@ static bool has_zero_escape(const char *text, size_t len)
 
 static const char *check(struct json_object *o, const char *text, size_t len)
 {
-	bool zero = false;
+	const char *wrong;
+	size_t members = 0;
 
 	if (!json_object_is_type(o, json_type_object))
 		return "not a JSON object";
-	if (count_members(o, &zero) != count_colons(text, len))
+	wrong = check_all(o, &members);
+	if (wrong)
+		return wrong;
+	if (members != count_colons(text, len))
 		return "a member stands twice in one object";
-	return zero || has_zero_escape(text, len) ?
-		       "a string has a zero byte in it" :
-		       NULL;
+	return has_zero_escape(text, len) ? "a string has a zero byte in it" :
+					    NULL;
 }
 
 struct json_object *json_parse(const char *text, size_t len, char *why,

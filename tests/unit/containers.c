@@ -143,7 +143,8 @@ START_TEST(member_that_stands_twice_is_an_error)
 	};
 	static const char *const good[] = {
 		"{\"a\":\":\",\"b\":\"\\\":\",\"c\":\"\\\\\"}",
-		"{\"a\":{\"a\":1},\"b\":[{\"a\":1},{\"a\":1}]}",
+		"{\"a\":{\"a\":1},\"b\":[{\"a\":1},{\"A\":1}]}",
+		"{\"a\":1,\"A1\":1,\"aa\":1,\"\":1,\"\xc3\xa4\":1,\"\xc3\x84\":1}",
 	};
 	char why[256];
 
@@ -155,6 +156,27 @@ START_TEST(member_that_stands_twice_is_an_error)
 	}
 	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
 		json_object_put(parsed(good[i]));
+}
+END_TEST
+
+/* For Go, and so for runc, they are one. */
+START_TEST(members_that_differ_in_case_are_an_error)
+{
+	static const char *const bad[] = {
+		"{\"ab\":1,\"ac\":1,\"aB\":null}",
+		"{\"x\":[{\"mask\":1,\"ma\xc5\xbf"
+		"K\":[]}]}",
+		"{\"k\":1,\"\\u212a\":1}",
+	};
+	char why[256];
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		ck_assert_msg(!json_parse(bad[i], strlen(bad[i]), why,
+					  sizeof(why)),
+			      "%s", bad[i]);
+		ck_assert_str_eq(
+			why, "two members of one object differ only in case");
+	}
 }
 END_TEST
 
@@ -224,6 +246,7 @@ int main(void)
 		paths_become_absolute_where_they_are_paths,
 		spec_without_a_root_is_an_error,
 		member_that_stands_twice_is_an_error,
+		members_that_differ_in_case_are_an_error,
 		file_that_changes_while_it_is_read_is_an_error,
 		cgroup_of_our_own_is_none,
 		signals_have_names_and_numbers,
