@@ -197,6 +197,23 @@ static bool has_only(struct operation *op, const char *const refused[])
 	return true;
 }
 
+/*
+ * Without cgroups there is no device cgroup, and with other labels the engine's are
+ * not what counts. --criu names a program.
+ */
+static bool has_no_detour(struct operation *op)
+{
+	static const char *const refused[] = { "criu", "lsm-mount-context",
+					       "lsm-profile", "rootless",
+					       NULL };
+	const char *manager = arguments_value(op->a, "cgroup-manager");
+
+	if (!op->policy || !manager || strcmp(manager, "disabled"))
+		return has_only(op, refused);
+	deny(op, "containers have cgroups under a policy");
+	return false;
+}
+
 /* Half-made, by one of us that was killed: as if it had never been. */
 static bool clear_abandoned(struct operation *op)
 {
@@ -289,7 +306,7 @@ static bool match_spec(struct operation *op, struct json_object *spec)
 
 	if (!op->policy)
 		return true;
-	if (!has_only(op, refused))
+	if (!has_only(op, refused) || !has_no_detour(op))
 		return false;
 	rule = policy_match_container(op->policy, spec, op->why,
 				      sizeof(op->why));
@@ -298,6 +315,8 @@ static bool match_spec(struct operation *op, struct json_object *spec)
 		return false;
 	}
 	snprintf(op->record.rule, sizeof(op->record.rule), "%s", rule);
+	snprintf(op->record.policy, sizeof(op->record.policy), "%s",
+		 policy_digest(op->policy));
 	op->silent = !policy_allows(op->policy, rule, "stdio");
 	if (op->a->command != COMMAND_RESTORE ||
 	    policy_allows(op->policy, rule, "restore"))
@@ -483,6 +502,9 @@ static bool may_start(struct operation *op, uint32_t generation)
 		     op->a->id, op->record.generation, generation);
 	else if (op->policy && !*op->record.rule)
 		deny(op, "the container was created without a policy");
+	else if (op->policy &&
+		 strcmp(op->record.policy, policy_digest(op->policy)))
+		deny(op, "the container was created under another policy");
 	else
 		return true;
 	return false;
@@ -562,7 +584,7 @@ static bool match_exec(struct operation *op)
 		deny(op, "under a policy only exec --process FILE is possible");
 		return false;
 	}
-	if (!has_only(op, refused))
+	if (!has_only(op, refused) || !has_no_detour(op))
 		return false;
 	process = json_read_at(AT_FDCWD, path, op->why, sizeof(op->why));
 	if (!process) {
@@ -638,17 +660,18 @@ static int send_signal(struct operation *op)
 	if (!number)
 		return fail(ERROR_BAD_REQUEST, "\"%s\" is not a signal", name);
 	/* What ends a container serves nobody: that is possible at all times. */
-	ends = signal_ends(number) || arguments_has(op->a, "all");
+	ends = signal_ends(number);
 	if (!ends && !is_ready(op, &generation))
 		return 1;
 	if (!find_present_policy(op) || !find_record(op))
 		return 1;
-	if (ends ? !allows(op, "shutdown") :
-		   !is_allowed(op,
-			       !op->policy || policy_allows_signal(op->policy,
-								   rule_of(op),
-								   number),
-			       "signals"))
+	if ((ends || arguments_has(op->a, "all")) && !allows(op, "shutdown"))
+		return 1;
+	if (!ends &&
+	    !is_allowed(op,
+			!op->policy || policy_allows_signal(
+					       op->policy, rule_of(op), number),
+			"signals"))
 		return 1;
 	/* As we have read it, and no runtime otherwise. */
 	snprintf(digits, sizeof(digits), "%d", number);
@@ -771,7 +794,7 @@ static int checkpoint(struct operation *op)
 	int status;
 
 	if (!is_ready(op, &generation) || !find_policy(op, generation) ||
-	    !find_record(op) || !allows(op, "checkpoint"))
+	    !has_no_detour(op) || !find_record(op) || !allows(op, "checkpoint"))
 		return 1;
 	argv = arguments_build(op->a, op->s->runtime);
 	if (!argv)
@@ -790,7 +813,7 @@ static int change(struct operation *op)
 	uint32_t generation;
 
 	if (!is_ready(op, &generation) || !find_policy(op, generation) ||
-	    !find_record(op) ||
+	    !has_no_detour(op) || !find_record(op) ||
 	    !allows(op, op->a->command == COMMAND_UPDATE ? "update" : "pause"))
 		return 1;
 	return hand_over(op);
@@ -811,6 +834,15 @@ static int query(struct operation *op)
 	return hand_over(op);
 }
 
+/* By LISTEN_FDS the runtime hands descriptors to a container, and by NOTIFY_SOCKET a socket. */
+static bool clean_environment(void)
+{
+	return !clearenv() &&
+	       !setenv("PATH",
+		       "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		       1);
+}
+
 int operate(const struct settings *s, struct arguments *a)
 {
 	struct operation op = { .s = s, .a = a, .record.dir = -1 };
@@ -821,6 +853,8 @@ int operate(const struct settings *s, struct arguments *a)
 	/* Said, not left to the runtime: crun's depends on the environment. */
 	if (a->command != COMMAND_NONE && !arguments_set(a, "root", op.root))
 		return fail(ERROR_BAD_REQUEST, "too many options");
+	if (s->policy && !clean_environment())
+		return no_memory();
 	children_begin();
 	switch (a->command) {
 	case COMMAND_CREATE:

@@ -18,6 +18,7 @@
 struct policy {
 	struct json_object *whole;
 	struct json_object *containers;
+	char digest[SHA256_DIGEST_STRING_LENGTH];
 };
 
 enum kind {
@@ -349,6 +350,7 @@ struct policy *policy_parse(const char *text, size_t len, char *why,
 		wrong = check(p->whole, &r);
 	if (p->whole && !wrong) {
 		p->containers = array_of(p->whole, "containers");
+		SHA256Data((const uint8_t *)text, len, p->digest);
 		return p;
 	}
 	if (wrong)
@@ -371,6 +373,11 @@ bool policy_inherits(const struct policy *p)
 	return is_true(p->whole, "inherit");
 }
 
+const char *policy_digest(const struct policy *p)
+{
+	return p->digest;
+}
+
 const char *policy_text(const struct policy *p)
 {
 	return json_object_to_json_string_ext(
@@ -387,6 +394,23 @@ uint64_t policy_serial(const struct policy *p)
 }
 
 /* --- what is taken out of the copy --- */
+
+/* Of the members that are looked up by name, one that runc would take for such a member. */
+static bool names_fit(struct json_object *o, const char *const names[],
+		      struct reason *r)
+{
+	if (!json_object_is_type(o, json_type_object))
+		return true;
+	json_object_object_foreach(o, member, unused) {
+		(void)unused;
+		for (size_t i = 0; names[i]; i++) {
+			if (strcmp(member, names[i]) &&
+			    !json_compare_names(member, names[i]))
+				return pattern_blame(r, member);
+		}
+	}
+	return true;
+}
 
 /* What says nothing is as good as absent. */
 static bool is_empty(struct json_object *o)
@@ -499,9 +523,9 @@ static bool flags_fit(struct json_object *rule, struct json_object *process,
 	return true;
 }
 
-static const char *const capability_sets[] = { "bounding", "effective",
+static const char *const capability_sets[] = { "bounding",    "effective",
 					       "inheritable", "permitted",
-					       "ambient" };
+					       "ambient",     NULL };
 
 static void take_filtered(struct json_object *process)
 {
@@ -510,7 +534,7 @@ static void take_filtered(struct json_object *process)
 
 	if (array_of(process, "env"))
 		json_object_object_del(process, "env");
-	for (size_t i = 0; i < 5; i++) {
+	for (size_t i = 0; capability_sets[i]; i++) {
 		if (array_of(caps, capability_sets[i]))
 			json_object_object_del(caps, capability_sets[i]);
 	}
@@ -520,6 +544,24 @@ static void take_filtered(struct json_object *process)
 static bool process_fits(struct json_object *rule, struct json_object *process,
 			 struct reason *r)
 {
+	static const char *const names[] = { "args",
+					     "cwd",
+					     "user",
+					     "env",
+					     "capabilities",
+					     "consoleSize",
+					     "terminal",
+					     "noNewPrivileges",
+					     NULL };
+	static const char *const of_user[] = { "uid", "gid", "umask",
+					       "additionalGids", NULL };
+
+	if (!names_fit(process, names, r) ||
+	    !names_fit(json_member(process, "user", json_type_object), of_user,
+		       r) ||
+	    !names_fit(json_member(process, "capabilities", json_type_object),
+		       capability_sets, r))
+		return false;
 	/* What is not an array or a string would stay, and "members" deny it. */
 	if (!member_fits(rule, "args", process, "args", r) ||
 	    !member_fits(rule, "cwd", process, "cwd", r) ||
@@ -706,11 +748,19 @@ static bool rest_fits(struct json_object *rule, struct json_object *rest,
 static bool container_fits(struct json_object *rule, struct json_object *copy,
 			   struct reason *r)
 {
+	static const char *const names[] = { "process", "linux", "mounts",
+					     "hooks",	"root",	 NULL };
+	static const char *const of_linux[] = { "devices", "namespaces",
+						"seccomp", NULL };
 	struct json_object *process =
 		json_member(copy, "process", json_type_object);
 	struct json_object *linux_part =
 		json_member(copy, "linux", json_type_object);
 
+	if (!names_fit(copy, names, r))
+		return false;
+	if (!names_fit(linux_part, of_linux, r))
+		return pattern_blame(r, "linux");
 	if (!process || !process_fits(rule, process, r))
 		return pattern_blame(r, "process");
 	if (!each_fits(rule, "mounts", copy, r))
@@ -733,14 +783,29 @@ static void keep_only(struct json_object *array, struct json_object *patterns)
 	}
 }
 
+/* A process of exec that has no such member would have those of its container. */
+static struct json_object *capabilities_of(struct json_object *process)
+{
+	struct json_object *caps = NULL;
+
+	json_object_object_get_ex(process, "capabilities", &caps);
+	if (caps)
+		return caps;
+	caps = json_object_new_object();
+	for (size_t i = 0; capability_sets[i]; i++)
+		json_object_object_add(caps, capability_sets[i],
+				       json_object_new_array());
+	json_object_object_add(process, "capabilities", caps);
+	return caps;
+}
+
 static void filter_process(struct json_object *rule,
 			   struct json_object *process)
 {
-	struct json_object *caps =
-		json_member(process, "capabilities", json_type_object);
+	struct json_object *caps = capabilities_of(process);
 
 	keep_only(array_of(process, "env"), array_of(rule, "env"));
-	for (size_t i = 0; i < 5; i++)
+	for (size_t i = 0; capability_sets[i]; i++)
 		keep_only(array_of(caps, capability_sets[i]),
 			  array_of(rule, "caps"));
 }

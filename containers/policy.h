@@ -23,6 +23,8 @@ void policy_free(struct policy *p);
 bool policy_inherits(const struct policy *p);
 uint64_t policy_serial(const struct policy *p);
 
+/* SHA-256 of the file, in hexadecimal. Lives as long as @p. */
+const char *policy_digest(const struct policy *p);
 /* For people. Lives as long as @p. */
 const char *policy_text(const struct policy *p);
 

@@ -171,8 +171,9 @@ static int parse(struct record *r, struct json_object *o)
 	const char *progress = json_text(o, "progress");
 	const char *bundle = json_text(o, "bundle");
 	const char *rule = json_text(o, "rule");
-	/* An early version wrote none. */
+	/* An early version wrote neither. */
 	const char *cgroup = json_text(o, "cgroup");
+	const char *policy = json_text(o, "policy");
 	struct json_object *number =
 		json_member(o, "generation", json_type_int);
 	size_t which = 0;
@@ -189,6 +190,8 @@ static int parse(struct record *r, struct json_object *o)
 	strcpy(r->rule, rule);
 	if (cgroup && strlen(cgroup) < sizeof(r->cgroup))
 		strcpy(r->cgroup, cgroup);
+	if (policy && strlen(policy) < sizeof(r->policy))
+		strcpy(r->policy, policy);
 	return 0;
 }
 
@@ -227,6 +230,7 @@ int record_write(const struct record *r)
 			       json_object_new_int64(r->generation));
 	json_object_object_add(o, "bundle", json_object_new_string(r->bundle));
 	json_object_object_add(o, "rule", json_object_new_string(r->rule));
+	json_object_object_add(o, "policy", json_object_new_string(r->policy));
 	json_object_object_add(o, "cgroup", json_object_new_string(r->cgroup));
 	error = json_write_at(r->dir, "record", o);
 	json_object_put(o);

@@ -19,6 +19,7 @@ enum progress {
 
 #define RECORD_NAME_MAX	  64
 #define RECORD_CGROUP_MAX 1024
+#define RECORD_DIGEST_MAX 65
 #define RECORD_CONFIG	  "config.json"
 /* As the engine has it, for a draft of a policy. */
 #define RECORD_ENGINE "engine.json"
@@ -31,6 +32,7 @@ enum progress {
  * @path: of that directory.
  * @bundle: of the engine.
  * @rule: name of the container in the policy that allowed it, or "".
+ * @policy: SHA-256 of that policy, or "".
  * @cgroup: of the container, as cgroups_find() gives it; "" while it is not known.
  */
 struct record {
@@ -38,6 +40,7 @@ struct record {
 	char path[PATH_MAX];
 	char bundle[PATH_MAX];
 	char rule[RECORD_NAME_MAX];
+	char policy[RECORD_DIGEST_MAX];
 	char cgroup[RECORD_CGROUP_MAX];
 	enum progress progress;
 	uint32_t generation;

@@ -170,6 +170,17 @@ static const struct edit edits[] = {
 	  "linux.rootfsPropagation" },
 	{ false, "/linux/aMemberOfTheFuture", "0", "aMemberOfTheFuture" },
 	{ false, "/vm", "{\"a\":1}", "vm" },
+	/* runc takes these for others. */
+	{ false, "/Process", "{}", "Process" },
+	{ false, "/HOOKS", "null", "HOOKS" },
+	{ false, "/process/noNewprivileges", "null", "noNewprivileges" },
+	{ false, "/process/capabilities/Bounding", "[]", "Bounding" },
+	{ false, "/process/user/UID", "null", "UID" },
+	{ false, "/linux/nameSpaces", "[]", "linux.nameSpaces" },
+	{ false,
+	  "/linux/\xc5\xbf"
+	  "eccomp",
+	  "null", "eccomp" },
 	{ false, "/linux", NULL, "linux" },
 };
 
@@ -244,19 +255,23 @@ START_TEST(hook_is_denied_even_if_its_member_is_named)
 {
 	static const struct edit name = { true, RULE "members/hooks",
 					  "{\"any\":true}", NULL };
-	static const struct edit hook = { false, "/hooks",
-					  "{\"poststop\":[{\"path\":\"/x\"}]}",
-					  NULL };
+	static const struct edit other = { true, RULE "members/Hooks",
+					   "{\"any\":true}", NULL };
+	static const char *const paths[] = { "/hooks", "/Hooks" };
+	const struct edit hook = { false, paths[_i],
+				   "{\"poststop\":[{\"path\":\"/x\"}]}", NULL };
 	struct json_object *rules = parsed(base_policy),
 			   *spec = parsed(base_spec);
 	struct policy *p;
-	char why[1024];
+	char why[1024], text[32];
 
-	apply(rules, &name);
+	apply(rules, _i ? &other : &name);
+	json_object_object_del(spec, "hooks");
 	apply(spec, &hook);
 	p = policy_of(json_object_to_json_string(rules));
 	ck_assert(!policy_match_container(p, spec, why, sizeof(why)));
-	ck_assert_msg(strstr(why, "web: hooks") != NULL, "%s", why);
+	snprintf(text, sizeof(text), "web: %s", paths[_i] + 1);
+	ck_assert_msg(strstr(why, text) != NULL, "%s", why);
 	policy_free(p);
 	json_object_put(rules);
 	json_object_put(spec);
@@ -371,6 +386,35 @@ START_TEST(exec_has_a_list_of_its_own)
 					     sizeof(why)));
 		ck_assert(policy_match_exec(p, NULL, process, &stdio, why,
 					    sizeof(why)) == fits);
+		json_object_put(process);
+	}
+	policy_free(p);
+}
+END_TEST
+
+/* crun and runc would give it those of the container. */
+START_TEST(exec_without_capabilities_has_none)
+{
+	static const char *const none[] = { NULL, "null" };
+	struct policy *p = policy_of(base_policy);
+
+	for (size_t i = 0; i < 2; i++) {
+		const struct edit e = { false, "/capabilities", none[i], NULL };
+		struct json_object *process = parsed(base_exec);
+		char why[1024] = "";
+		bool stdio;
+
+		apply(process, &e);
+		ck_assert_msg(policy_match_exec(p, "web", process, &stdio, why,
+						sizeof(why)),
+			      "%s", why);
+		ck_assert_str_eq(
+			json_object_to_json_string_ext(
+				json_member(process, "capabilities",
+					    json_type_object),
+				0),
+			"{\"bounding\":[],\"effective\":[],\"inheritable\":[],"
+			"\"permitted\":[],\"ambient\":[]}");
 		json_object_put(process);
 	}
 	policy_free(p);
@@ -569,7 +613,9 @@ int main(void)
 
 	tcase_add_loop_test(cases, each_member_is_allowed_once_and_denied_once,
 			    0, (int)(sizeof(edits) / sizeof(*edits)));
-	tcase_add_test(cases, hook_is_denied_even_if_its_member_is_named);
+	tcase_add_loop_test(cases, hook_is_denied_even_if_its_member_is_named,
+			    0, 2);
+	tcase_add_test(cases, exec_without_capabilities_has_none);
 	tcase_add_loop_test(cases, hooks_are_allowed_by_path_and_digest, 0, 6);
 	tcase_add_test(cases, variables_and_capabilities_are_filtered);
 	tcase_add_test(cases, exec_has_a_list_of_its_own);

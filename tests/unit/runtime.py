@@ -288,7 +288,7 @@ class Ready(Case):
         status("held", about="hook 20-x failed")
         settings(wait=0)
         for args in (["exec", "a", "/bin/true"], ["pause", "a"], ["resume", "a"], ["update", "--pids-limit", "9", "a"],
-                     ["ps", "a"], ["events", "--stats", "a"], ["checkpoint", "a"], ["kill", "a", "USR1"],
+                     ["ps", "a"], ["events", "--stats", "a"], ["checkpoint", "a"], ["kill", "a", "USR1"], ["kill", "--all", "a", "CONT"],
                      ["create", "--bundle", BUNDLE, "b"], ["run", "--bundle", BUNDLE, "b"], ["start", "a"],
                      ["restore", "--bundle", BUNDLE, "b"]):
             with self.subTest(args[0]):
@@ -750,14 +750,16 @@ class Policy(Case):
             self.refused("denied", "kill", "a", "USR1")
             self.good("kill", "a", "SIGHUP")
             if not shutdown:
-                for args in (["kill", "a"], ["kill", "a", "9"], ["kill", "--all", "a", "HUP"], ["delete", "--force", "a"], ["kill", "a", "INT"]):
+                for args in (["kill", "a"], ["kill", "a", "9"], ["kill", "--all", "a", "HUP"], ["kill", "--all", "a", "KILL"], ["delete", "--force", "a"], ["kill", "a", "INT"]):
                     with self.subTest(args):
                         self.refused("denied", *args)
                         self.assertEqual(self.runc_status(), "running")
                 runc("kill", "a", "KILL")
                 time.sleep(0.3)
             else:
+                self.refused("denied", "kill", "--all", "a", "USR1", text="signals")
                 status("held")
+                self.refused("not-ready", "kill", "--all", "a", "HUP")
                 self.good("kill", "a", "KILL")
                 status()
             self.good("delete", "--force", "a")
@@ -805,6 +807,74 @@ class Policy(Case):
                 self.assertNotIn("B=2", self.good("exec", "--process", path, "a").stdout)
             else:
                 self.refused("denied", "exec", "--process", path, "a", text="args")
+
+    def test_exec_that_names_no_capabilities_has_none(self):
+        self.given(caps=["CAP_KILL"], exec=[{"args": ["/bin/cat", "/proc/self/status"], "cwd": "/", "user": "0:0", "no-new-privileges": True,
+                                             "stdio": True}])
+        self.started()
+        path = WORK / "process.json"
+        path.write_text(json.dumps({"args": ["/bin/cat", "/proc/self/status"], "cwd": "/", "noNewPrivileges": True}))
+        said = self.good("exec", "--process", path, "a").stdout
+        for which in ("Inh", "Prm", "Eff", "Bnd", "Amb"):
+            self.assertIn(f"Cap{which}:\t{0:016x}\n", said)
+
+    def test_member_in_another_spelling_is_refused(self):
+        """runc would take the last one of the two: no filter, no namespace, nothing masked."""
+        self.given()
+        good = spec()
+        for where, name, value in ((good["linux"], "Namespaces", []), (good["linux"], "MASKEDPATHS", None), (good["linux"], "\u017feccomp", {}),
+                                   (good["process"], "NoNewPrivileges", None), (good, "Mounts", [])):
+            with self.subTest(name):
+                where[name] = value
+                write(good)
+                self.refused("bad-request" if name != "\u017feccomp" else "denied", "create", "--bundle", BUNDLE, "a")
+                del where[name]
+        write(good)
+        self.created()
+
+    def test_environment_of_the_engine_stays_outside(self):
+        """By LISTEN_FDS runc would hand a descriptor on, by NOTIFY_SOCKET a directory with a socket."""
+        seen = WORK / "environment"
+        more = {**os.environ, "LISTEN_FDS": "1", "NOTIFY_SOCKET": "/run/notify", "XYZ": "1"}
+        for policy in ("none", "required"):
+            settings(wait=2, policy=policy)
+            between(before=f"env >{seen}")
+            if policy == "required":
+                self.given()
+            self.assertEqual(self.create(env=more)[0], 0)
+            names = {line.partition("=")[0] for line in seen.read_text().splitlines()} - {"PWD", "OLDPWD", "SHLVL", "_"}
+            if policy == "none":
+                self.assertLessEqual({"LISTEN_FDS", "XYZ"}, names)
+            else:
+                self.assertEqual(names, {"PATH"})
+            call("delete", "--force", "a")
+
+    def test_options_that_lead_past_the_policy_are_denied(self):
+        self.given(restore=True, checkpoint=True, update=True)
+        for options in (["--cgroup-manager", "disabled"], ["--cgroup-manager=disabled"], ["--rootless", "true"], ["--criu", "/bin/false"]):
+            for args in (["create", "--bundle", BUNDLE, "a"], ["restore", "--bundle", BUNDLE, "a"], ["checkpoint", "a"],
+                         ["update", "--pids-limit", "9", "a"]):
+                with self.subTest((options, args)):
+                    self.refused("denied", *options, *args)
+        for option in ("--lsm-profile", "--lsm-mount-context"):
+            self.refused("denied", "restore", "--bundle", BUNDLE, option, "x", "a", text=option)
+        self.assertEqual(left_over(), [])
+
+    def test_start_is_denied_once_another_policy_is_set(self):
+        """The inherited one allowed the creation, and this generation has got its own."""
+        self.policy["inherit"] = True
+        self.given()
+        PAGE_FILE.publish(2)
+        status(generation=2)
+        self.created("a")
+        self.created("b")
+        self.good("start", "a")
+        self.policy["serial"] = 2
+        self.given()
+        self.refused("denied", "start", "b", text="another policy")
+        self.assertEqual(self.runc_status("b"), "created")
+        # What runs goes on, by the new policy.
+        self.good("kill", "a", "KILL")
 
     def test_denial_does_not_say_whether_there_is_a_container(self):
         self.given(signals=[])
