@@ -40,6 +40,27 @@ static void add_unknown(struct policy *p, struct json_object *spec)
 	json_object_put(policy);
 }
 
+/* Each hook that was let through has the digest of its rule, which is no member of it. */
+static void take_digests(struct json_object *spec)
+{
+	struct json_object *hooks =
+		json_member(spec, "hooks", json_type_object);
+
+	if (!hooks)
+		return;
+	json_object_object_foreach(hooks, stage, list) {
+		(void)stage;
+		for (size_t i = 0; i < json_object_array_length(list); i++) {
+			struct json_object *hook =
+				json_object_array_get_idx(list, i);
+			const char *hex = json_text(hook, "sha256");
+
+			MUST(hex && strlen(hex) == 64);
+			json_object_object_del(hook, "sha256");
+		}
+	}
+}
+
 static void match(struct policy *p, struct json_object *spec)
 {
 	char why[512];
@@ -48,9 +69,12 @@ static void match(struct policy *p, struct json_object *spec)
 
 	MUST(memchr(why, 0, sizeof(why)));
 	/* What is left after filtering fits the same container. */
-	if (first)
+	if (first) {
+		take_digests(spec);
 		MUST(policy_match_container(p, spec, why, sizeof(why)) ==
 		     first);
+		take_digests(spec);
+	}
 	policy_match_exec(p, NULL, spec, &stdio, why, sizeof(why));
 	MUST(!policy_allows(p, "nobody of this name", "shutdown"));
 	json_object_put(policy_draft("draft", spec));
