@@ -116,7 +116,7 @@ static bool find_profile(const char *root, const char *profile, char *file,
 	return found;
 }
 
-void allow_in_profile(const char *root, const char *profile, char *mend,
+void allow_in_profile(const char *root, const char *profile, char *fix,
 		      size_t size)
 {
 	char file[256];
@@ -124,17 +124,17 @@ void allow_in_profile(const char *root, const char *profile, char *mend,
 
 	if (!find_profile(root, profile, file, sizeof(file), &local))
 		snprintf(
-			mend, size,
+			fix, size,
 			"add \"" INCLUDE
 			"\" to the profile %s, wherever it is made, and load it again",
 			profile);
 	else if (local)
-		snprintf(mend, size,
+		snprintf(fix, size,
 			 "echo '" INCLUDE "' >>" PROFILES
 			 "/local/%s && apparmor_parser -r " PROFILES "/%s",
 			 file, file);
 	else
-		snprintf(mend, size,
+		snprintf(fix, size,
 			 "add \"" INCLUDE "\" to the profile %s in " PROFILES
 			 "/%s, then: apparmor_parser -r " PROFILES "/%s",
 			 profile, file, file);
@@ -191,7 +191,7 @@ static void examine_process(struct doctor *d, const char *pid,
 			    struct denials *told)
 {
 	struct list who = { 0 };
-	char profile[128], mend[1024];
+	char profile[128], fix[1024];
 
 	confined_by(d->root, pid, profile, sizeof(profile));
 	if (!profile[0] || !process_maps(pid, LIBRARY) ||
@@ -199,8 +199,8 @@ static void examine_process(struct doctor *d, const char *pid,
 		return;
 	add(told, profile);
 	list_add_process(&who, d->root, pid);
-	allow_in_profile(d->root, profile, mend, sizeof(mend));
-	finding(d, PROBLEM, "apparmor", mend,
+	allow_in_profile(d->root, profile, fix, sizeof(fix));
+	finding(d, PROBLEM, "apparmor", fix,
 		"%s uses the library and has not mapped the node; the profile %s confines it",
 		who.names, profile);
 }
@@ -209,7 +209,7 @@ void examine_apparmor(struct doctor *d)
 {
 	struct denials denied = { .n = 0 }, told = { .n = 0 };
 	DIR *proc = opendir("/proc");
-	char line[8], mend[1024];
+	char line[8], fix[1024];
 	struct dirent *e;
 	bool seen;
 
@@ -233,9 +233,8 @@ void examine_apparmor(struct doctor *d)
 		add(&told, denied.profiles[i]);
 		if (told.n == before)
 			continue;
-		allow_in_profile(d->root, denied.profiles[i], mend,
-				 sizeof(mend));
-		finding(d, NOTE, "apparmor", mend,
+		allow_in_profile(d->root, denied.profiles[i], fix, sizeof(fix));
+		finding(d, NOTE, "apparmor", fix,
 			"the profile %s has denied a node since the boot",
 			denied.profiles[i]);
 	}

@@ -72,23 +72,23 @@ static void take(void *user, const struct generator_user *u)
 }
 
 /* "A", or "B; A". */
-static void add_advice(char *mend, size_t size, const char *advice)
+static void add_advice(char *fix, size_t size, const char *advice)
 {
-	size_t len = strlen(mend);
+	size_t len = strlen(fix);
 
-	snprintf(mend + len, size - len, "%s%s", len ? "; " : "", advice);
+	snprintf(fix + len, size - len, "%s%s", len ? "; " : "", advice);
 }
 
-static void advise(const struct survey *s, enum generator g, char *mend,
+static void advise(const struct survey *s, enum generator g, char *fix,
 		   size_t size)
 {
 	const struct kind *k = &s->kinds[g];
 	char more[1200], one[2048];
 
-	mend[0] = 0;
+	fix[0] = 0;
 	if (g == GENERATOR_OPENSSL) {
 		snprintf(
-			mend, size, "%ssysgenidctl openssl enable%s%s",
+			fix, size, "%ssysgenidctl openssl enable%s%s",
 			no_file(s->root, HELPERS "/openssl-config") ?
 				"install the package sysgenid-openssl-provider, then: " :
 				"",
@@ -103,17 +103,17 @@ static void advise(const struct survey *s, enum generator g, char *mend,
 			" && printf '%%s\\n' 'restart_units=\"${restart_units-} %s%s\"' >>/etc/sysgenid/hooks.conf",
 			k->units, k->more_units ? " ..." : "");
 		link_hook(s->root, "70-restart", more, one, sizeof(one));
-		add_advice(mend, size, one);
+		add_advice(fix, size, one);
 	}
 	if (k->has_init)
 		add_advice(
-			mend, size,
+			fix, size,
 			systemd_runs(s->root) ?
 				"of systemd itself: systemctl daemon-reexec, in each clone" :
 				"of the first process: nothing but a boot starts it again");
 	if (k->has_loose)
 		add_advice(
-			mend, size,
+			fix, size,
 			"what is no service: end it before the snapshot, or have each clone start it again: sysgenidctl watch --exec COMMAND");
 }
 
@@ -123,7 +123,7 @@ void examine_generators(struct doctor *d)
 	struct survey s = { .root = d->root,
 			    .overseer = overseer_runs(d->root) == 1 };
 	struct generators_unseen unseen;
-	char mend[4096];
+	char fix[4096];
 	bool any = false;
 	int r = generators_each(d->root, take, &s, &unseen);
 
@@ -138,8 +138,8 @@ void examine_generators(struct doctor *d)
 		if (!k->programs.n)
 			continue;
 		any = true;
-		advise(&s, g, mend, sizeof(mend));
-		finding(d, d->prepare ? PROBLEM : NOTE, "generators", mend,
+		advise(&s, g, fix, sizeof(fix));
+		finding(d, d->prepare ? PROBLEM : NOTE, "generators", fix,
 			"%u with %s, whose random numbers are equal in clones: %s",
 			k->programs.n, generator_name(g), k->programs.names);
 	}

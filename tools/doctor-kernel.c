@@ -203,7 +203,7 @@ void headers_of(const char *release, const char *documents, char *text,
 }
 
 /* What to do where there is no module for this kernel. */
-static void build_module(char *mend, size_t size)
+static void build_module(char *fix, size_t size)
 {
 	const char *release = kernel_release();
 	char path[128], headers[256];
@@ -212,20 +212,20 @@ static void build_module(char *mend, size_t size)
 	headers_of(release, "/usr/share/doc", headers, sizeof(headers));
 	if (access("/usr/sbin/dkms", X_OK) && access("/usr/bin/dkms", X_OK))
 		snprintf(
-			mend, size,
+			fix, size,
 			"install dkms; %s; then dkms add and dkms install the sources of sysgenid; where no module can be loaded: sysgenidctl publish",
 			headers);
 	else if (access(path, F_OK))
 		snprintf(
-			mend, size,
+			fix, size,
 			"%s; then: dkms autoinstall -k %s && modprobe sysgenid",
 			headers, release);
 	else if (access("/var/lib/dkms/sysgenid", F_OK))
 		snprintf(
-			mend, size,
+			fix, size,
 			"dkms add and dkms install the sources of sysgenid, then modprobe sysgenid");
 	else
-		snprintf(mend, size,
+		snprintf(fix, size,
 			 "dkms autoinstall -k %s && modprobe sysgenid",
 			 release);
 }
@@ -233,11 +233,11 @@ static void build_module(char *mend, size_t size)
 void examine_module(struct doctor *d)
 {
 	bool loaded = !access("/sys/module/sysgenid", F_OK);
-	char path[4096], version[64], mend[512];
+	char path[4096], version[64], fix[512];
 	bool there = find_module(path, sizeof(path));
 
 	first_line("/sys/module/sysgenid/version", version, sizeof(version));
-	build_module(mend, sizeof(mend));
+	build_module(fix, sizeof(fix));
 	if (loaded)
 		finding(d, GOOD, "module", NULL, "sysgenid %s is loaded",
 			version[0] ? version : "(of unknown version)");
@@ -259,7 +259,7 @@ void examine_module(struct doctor *d)
 		finding(d, PROBLEM, "module", "modprobe sysgenid",
 			"not loaded, but there (%s)", path);
 	else
-		finding(d, PROBLEM, "module", mend,
+		finding(d, PROBLEM, "module", fix,
 			"not loaded, and there is none for this kernel");
 	/* Others sign the module of the host. */
 	if (!in_container(d->root) && (loaded || !d->answers))

@@ -308,7 +308,7 @@ static void examine_watchers(struct doctor *d, const struct sysgenid_info *i)
 /* The mode of the node lets everybody read it, or a profile hides the mode, too. */
 static bool denied_by_profile(struct doctor *d)
 {
-	char profile[128], mend[1024];
+	char profile[128], fix[1024];
 	struct stat st;
 
 	confined_by(d->root, "self", profile, sizeof(profile));
@@ -317,8 +317,8 @@ static bool denied_by_profile(struct doctor *d)
 	if (stat(SYSGENID_DEVICE, &st) ? errno != EACCES :
 					 (st.st_mode & 0444) != 0444)
 		return false;
-	allow_in_profile(d->root, profile, mend, sizeof(mend));
-	finding(d, PROBLEM, "device", mend,
+	allow_in_profile(d->root, profile, fix, sizeof(fix));
+	finding(d, PROBLEM, "device", fix,
 		"the AppArmor profile %s keeps " SYSGENID_DEVICE " from you",
 		profile);
 	return true;

@@ -37,10 +37,10 @@ bool process_maps(const char *pid, const char *end)
 }
 
 static void report(struct doctor *d, const struct list *l, enum level level,
-		   const char *what, const char *mend)
+		   const char *what, const char *fix)
 {
 	if (l->n)
-		finding(d, level, "programs", mend, "%u %s: %s", l->n, what,
+		finding(d, level, "programs", fix, "%u %s: %s", l->n, what,
 			l->names);
 }
 

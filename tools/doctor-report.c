@@ -44,7 +44,7 @@ void begin_findings(struct doctor *d)
 }
 
 void finding(struct doctor *d, enum level level, const char *about,
-	     const char *mend, const char *format, ...)
+	     const char *fix, const char *format, ...)
 {
 	char text[2048];
 	va_list args;
@@ -58,15 +58,15 @@ void finding(struct doctor *d, enum level level, const char *about,
 		printf("%s{\"level\": \"%s\", \"about\": \"%s\", \"text\": ",
 		       d->findings ? ", " : "", level_name(d, level), about);
 		print_json_string(text);
-		printf(", \"%s\": ", "mend");
-		if (mend)
-			print_json_string(mend);
+		printf(", \"%s\": ", "fix");
+		if (fix)
+			print_json_string(fix);
 		else
 			printf("null");
 		putchar('}');
 	} else {
 		printf("%-8s %s: %s%s%s\n", level_name(d, level), about, text,
-		       mend ? "; fix: " : "", mend ? mend : "");
+		       fix ? "; fix: " : "", fix ? fix : "");
 	}
 	d->findings++;
 }

@@ -386,7 +386,7 @@ static const char *signature_wanted(void)
 }
 
 /* How the owner of the machine makes a key trusted. */
-static void enrol(char *mend, size_t size, const char *certificate)
+static void enrol(char *fix, size_t size, const char *certificate)
 {
 	for (size_t i = 0; i < N_CERTIFICATES && !certificate; i++)
 		if (!access(certificates[i], F_OK))
@@ -394,13 +394,13 @@ static void enrol(char *mend, size_t size, const char *certificate)
 	if (!certificate)
 		certificate = certificates[0];
 	snprintf(
-		mend, size,
+		fix, size,
 		"mokutil --import %s, then restart and choose \"Enroll MOK\" on the console",
 		certificate);
 }
 
 /* How dkms, which signs what it builds, comes to sign a module that it has not signed. */
-static void sign_and_enrol(char *mend, size_t size)
+static void sign_and_enrol(char *fix, size_t size)
 {
 	DIR *d = opendir("/var/lib/dkms/sysgenid");
 	char version[64] = "VERSION", then[512];
@@ -413,7 +413,7 @@ static void sign_and_enrol(char *mend, size_t size)
 		closedir(d);
 	enrol(then, sizeof(then), NULL);
 	snprintf(
-		mend, size,
+		fix, size,
 		"dkms build --force sysgenid/%s -k %s && dkms install --force sysgenid/%s -k %s (dkms 3 or newer signs what it builds, if openssl is installed); %s",
 		version, kernel_release(), version, kernel_release(), then);
 }
@@ -422,7 +422,7 @@ static void examine_signer(struct doctor *d, const char *why, const char *path,
 			   struct key_id *signer)
 {
 	const char *certificate = certificate_of(signer);
-	char mend[512];
+	char fix[512];
 
 	if (is_trusted(signer)) {
 		finding(d, GOOD, "signature", NULL,
@@ -430,9 +430,9 @@ static void examine_signer(struct doctor *d, const char *why, const char *path,
 			why, path, signer->name);
 		return;
 	}
-	enrol(mend, sizeof(mend), certificate);
+	enrol(fix, sizeof(fix), certificate);
 	if (geteuid() != 0)
-		finding(d, NOTE, "signature", mend,
+		finding(d, NOTE, "signature", fix,
 			"%s, and %s is signed with the key \"%s\": only root sees whether this kernel trusts it",
 			why, path, signer->name);
 	else if (!access(ENROLMENT, F_OK))
@@ -441,7 +441,7 @@ static void examine_signer(struct doctor *d, const char *why, const char *path,
 			"%s, and the key \"%s\" that signed %s is not enrolled yet: it will be refused",
 			why, signer->name, path);
 	else
-		finding(d, PROBLEM, "signature", mend,
+		finding(d, PROBLEM, "signature", fix,
 			"%s, and %s is signed with the key \"%s\", which this kernel does not trust: it will be refused",
 			why, path, signer->name);
 }
@@ -451,7 +451,7 @@ void examine_signature(struct doctor *d, bool loaded, const char *path)
 	const char *why = signature_wanted();
 	enum signed_by by = UNKNOWN;
 	struct key_id signer;
-	char mend[1024];
+	char fix[1024];
 
 	if (!why) {
 		finding(d, GOOD, "signature", NULL,
@@ -467,8 +467,8 @@ void examine_signature(struct doctor *d, bool loaded, const char *path)
 		by = signer_of(path, &signer);
 	switch (by) {
 	case NOBODY:
-		sign_and_enrol(mend, sizeof(mend));
-		finding(d, PROBLEM, "signature", mend,
+		sign_and_enrol(fix, sizeof(fix));
+		finding(d, PROBLEM, "signature", fix,
 			"%s, and %s is not signed: it will be refused", why,
 			path);
 		break;
@@ -476,8 +476,8 @@ void examine_signature(struct doctor *d, bool loaded, const char *path)
 		examine_signer(d, why, path, &signer);
 		break;
 	case UNKNOWN:
-		enrol(mend, sizeof(mend), NULL);
-		finding(d, NOTE, "signature", mend,
+		enrol(fix, sizeof(fix), NULL);
+		finding(d, NOTE, "signature", fix,
 			"%s: a module is refused unless its signer's key is enrolled",
 			why);
 		break;

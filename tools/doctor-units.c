@@ -124,19 +124,19 @@ static FILE *run(char *const *argv, pid_t *pid)
 static void report(struct doctor *d, const struct unit *u)
 {
 	bool hidden = unit_access(u) == HIDDEN;
-	char mend[2048];
+	char fix[2048];
 
 	snprintf(
-		mend, sizeof(mend),
+		fix, sizeof(fix),
 		"mkdir -p /etc/systemd/system/%s.d && printf '[Service]\\n%sDevicePolicy=closed\\nDeviceAllow=%s rw\\nDeviceAllow=%s r\\n' >/etc/systemd/system/%s.d/sysgenid.conf && systemctl daemon-reload && systemctl restart %s",
 		u->name, hidden ? "PrivateDevices=no\\n" : "", SYSGENID_DEVICE,
 		SYSGENID_HW_DEVICE, u->name, u->name);
 	if (hidden)
-		finding(d, PROBLEM, "units", mend,
+		finding(d, PROBLEM, "units", fix,
 			"%s cannot see the node: PrivateDevices=yes hides it",
 			u->name);
 	else
-		finding(d, PROBLEM, "units", mend,
+		finding(d, PROBLEM, "units", fix,
 			"%s may not open the node: its DevicePolicy= and DeviceAllow= give EPERM",
 			u->name);
 }

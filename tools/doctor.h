@@ -126,7 +126,7 @@ void examine_apparmor(struct doctor *d);
 /* The profile that confines a process, "" if none does. */
 void confined_by(const char *root, const char *pid, char *profile, size_t size);
 /* The line that lets a profile open the node. */
-void allow_in_profile(const char *root, const char *profile, char *mend,
+void allow_in_profile(const char *root, const char *profile, char *fix,
 		      size_t size);
 /* The profile in a line of the kernel's log that says that the node was denied. */
 bool denied_by(const char *line, char *profile, size_t size);

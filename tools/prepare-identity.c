@@ -14,15 +14,15 @@
 static void report(struct doctor *d, const char *about, const char *hook,
 		   const char *what, const char *which)
 {
-	char mend[1024];
+	char fix[1024];
 
 	if (overseer_runs(d->root) == 1 && hook_is_linked(d->root, hook)) {
 		finding(d, GOOD, about, NULL, "the hook %s renews it: %s", hook,
 			which);
 		return;
 	}
-	link_hook(d->root, hook, "", mend, sizeof(mend));
-	finding(d, PROBLEM, about, mend, "%s: %s", what, which);
+	link_hook(d->root, hook, "", fix, sizeof(fix));
+	finding(d, PROBLEM, about, fix, "%s: %s", what, which);
 }
 
 void examine_host_keys(struct doctor *d)

@@ -200,10 +200,10 @@ static bool overseer_resets(const char *root)
 
 static void report_connections(struct doctor *d, const struct network *n)
 {
-	char mend[320];
+	char fix[320];
 
 	snprintf(
-		mend, sizeof(mend),
+		fix, sizeof(fix),
 		"end them before the snapshot, or: sed -i 's/^gate = none/gate = nftables/' " CONF
 		", then: %s (of the package sysgenid-overseer)",
 		start_overseer(d->root));
@@ -215,7 +215,7 @@ static void report_connections(struct doctor *d, const struct network *n)
 			"%u are open on ports of TLS or SSH; the overseer destroys them in a clone",
 			n->connections.n);
 	else
-		finding(d, PROBLEM, "connections", mend,
+		finding(d, PROBLEM, "connections", fix,
 			"%u are open on ports of TLS or SSH, and both clones would go on with one key: %s",
 			n->connections.n, n->connections.names);
 	finding(d, NOTE, "connections", NULL,
@@ -226,9 +226,9 @@ void examine_connections(struct doctor *d)
 {
 	struct network n = { .ktls = 0 };
 	int r = look_at_all(d->root, &n);
-	char mend[160];
+	char fix[160];
 
-	snprintf(mend, sizeof(mend), "end them before the snapshot, or: %s",
+	snprintf(fix, sizeof(fix), "end them before the snapshot, or: %s",
 		 start_overseer(d->root));
 
 	if (r || n.failed || n.closed)
@@ -244,7 +244,7 @@ void examine_connections(struct doctor *d)
 			"kTLS: %llu connections; the overseer destroys them in a clone",
 			n.ktls);
 	else if (n.ktls)
-		finding(d, PROBLEM, "sessions", mend,
+		finding(d, PROBLEM, "sessions", fix,
 			"kTLS: the kernel encrypts %llu connections, with the same key in both clones",
 			n.ktls);
 }
@@ -255,37 +255,37 @@ static bool is_reset(const char *kind)
 	return !strcmp(kind, "WireGuard") || !strcmp(kind, "IPsec");
 }
 
-static void mend_session(const struct doctor *d, const char *kind, char *mend,
-			 size_t size)
+static void fix_for_session(const struct doctor *d, const char *kind, char *fix,
+			    size_t size)
 {
 	if (is_reset(kind))
-		snprintf(mend, size,
+		snprintf(fix, size,
 			 "sessions = reset in " CONF
 			 ", then: %s (of the package sysgenid-overseer)",
 			 start_overseer(d->root));
 	else if (!strcmp(kind, "MACsec"))
-		snprintf(mend, size,
+		snprintf(fix, size,
 			 "take the interface down before the snapshot");
 	else
-		snprintf(mend, size,
+		snprintf(fix, size,
 			 "unmount it, or stop the server, before the snapshot");
 }
 
 /* KIND, a tabulator, and which. */
 static void take_session(struct doctor *d, char *line)
 {
-	char *which = strchr(line, '\t'), mend[256];
+	char *which = strchr(line, '\t'), fix[256];
 
 	if (!which)
 		return;
 	*which++ = 0;
-	mend_session(d, line, mend, sizeof(mend));
+	fix_for_session(d, line, fix, sizeof(fix));
 	if (is_reset(line) && overseer_resets(d->root))
 		finding(d, GOOD, "sessions", NULL,
 			"%s: %s; the overseer resets it in a clone", line,
 			which);
 	else
-		finding(d, PROBLEM, "sessions", mend,
+		finding(d, PROBLEM, "sessions", fix,
 			"%s: %s; both clones encrypt with the same keys and counters",
 			line, which);
 }
@@ -340,7 +340,7 @@ void examine_dhcp(struct doctor *d)
 {
 	struct list known = { 0 }, others = { 0 };
 	unsigned int unknown = d->unknown;
-	char mend[1024];
+	char fix[1024];
 
 	for (size_t i = 0; i < sizeof(leases) / sizeof(leases[0]); i++)
 		list_files(d, "dhcp", leases[i].pattern,
@@ -355,8 +355,8 @@ void examine_dhcp(struct doctor *d)
 		link_hook(d->root, "50-dhcp",
 			  " && ln -sf " HOOKS_FROM "/30-machine-id " HOOKS_IN
 			  "/30-machine-id",
-			  mend, sizeof(mend));
-		finding(d, PROBLEM, "dhcp", mend,
+			  fix, sizeof(fix));
+		finding(d, PROBLEM, "dhcp", fix,
 			"a DHCP server takes both clones for one client: %s",
 			known.names);
 	}

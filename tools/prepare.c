@@ -31,15 +31,15 @@ void examine_notice(struct doctor *d)
 void examine_overseer(struct doctor *d)
 {
 	int r = overseer_runs(d->root);
-	char mend[128];
+	char fix[128];
 
-	snprintf(mend, sizeof(mend), "%s (of the package sysgenid-overseer)",
+	snprintf(fix, sizeof(fix), "%s (of the package sysgenid-overseer)",
 		 start_overseer(d->root));
 	if (r == 1)
 		finding(d, GOOD, "overseer", NULL,
 			"runs, and will have a clone adjust");
 	else if (!r)
-		finding(d, NOTE, "overseer", mend,
+		finding(d, NOTE, "overseer", fix,
 			"does not run: no hook will run in a clone");
 	else
 		finding(d, UNSEEN, "overseer",

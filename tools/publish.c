@@ -46,12 +46,13 @@ static void print(const struct task *p, uint32_t generation, bool reseed_failed)
 
 static void publish(struct task *p)
 {
-	const char *doubt;
+	const char *warning;
 	bool failed;
-	uint32_t generation = publisher_publish(&p->publisher, &doubt, &failed);
+	uint32_t generation =
+		publisher_publish(&p->publisher, &warning, &failed);
 
-	if (doubt)
-		fprintf(stderr, "sysgenidctl: publish: %s\n", doubt);
+	if (warning)
+		fprintf(stderr, "sysgenidctl: publish: %s\n", warning);
 	print(p, generation, failed);
 	p->unsettled = true;
 }

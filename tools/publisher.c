@@ -65,21 +65,21 @@ void publisher_mix(struct publisher *p, const void *bytes, size_t len)
 }
 
 /* Clones that go on unnoticed are worse than a generator that was not reseeded. */
-uint32_t publisher_publish(struct publisher *p, const char **doubt,
+uint32_t publisher_publish(struct publisher *p, const char **warning,
 			   bool *failed)
 {
 	int r = rng_reseed(p->rng);
 
 	*failed = p->error || r || p->external;
-	*doubt = NULL;
+	*warning = NULL;
 	if (p->external)
-		*doubt =
+		*warning =
 			"programs get random bytes from a generator that cannot be reseeded (FIPS mode): clones may draw equal ones";
 	else if (*failed)
-		*doubt =
+		*warning =
 			"the kernel's random generator could not be reseeded: clones may draw equal random bytes";
 	else if (!p->mixed)
-		*doubt =
+		*warning =
 			"no bytes that differ in each clone: clones of one snapshot may go on to draw equal random bytes";
 	p->mixed = false;
 	p->error = 0;

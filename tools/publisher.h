@@ -28,10 +28,10 @@ int publisher_open(struct publisher *p, const char **why);
 /* Bytes that differ in each clone, at most RNG_MIX_MAX at once. */
 void publisher_mix(struct publisher *p, const void *bytes, size_t len);
 /*
- * Reseed, then publish. @doubt: NULL, or why clones may draw equal bytes all the
+ * Reseed, then publish. @warning: NULL, or why clones may draw equal bytes all the
  * same. @failed: whether the generator could not be reseeded.
  */
-uint32_t publisher_publish(struct publisher *p, const char **doubt,
+uint32_t publisher_publish(struct publisher *p, const char **warning,
 			   bool *failed);
 /* To be called a second after that. 0, or -errno: clones may draw equal bytes. */
 int publisher_settle(const struct publisher *p);

@@ -175,10 +175,10 @@ END_TEST
 
 static void line_is(const char *profile, const char *expected)
 {
-	char mend[1024];
+	char fix[1024];
 
-	allow_in_profile(root, profile, mend, sizeof(mend));
-	ck_assert_msg(strstr(mend, expected), "%s", mend);
+	allow_in_profile(root, profile, fix, sizeof(fix));
+	ck_assert_msg(strstr(fix, expected), "%s", fix);
 }
 
 START_TEST(line_names_the_file_of_the_profile)

@@ -262,7 +262,7 @@ for state, about, level, text in (
     got = json.loads(r.stdout)
     problems = [f for f in got["findings"] if f["level"] == "problem"]
     check("doctor", got["problems"] == len(problems) and r.returncode == bool(problems) and not r.stderr, r)
-    check("doctor", all(f["mend"] for f in problems), problems)
+    check("doctor", all(f["fix"] for f in problems), problems)
     check("doctor", any(f["about"] == about and f["level"] == level and text in f["text"]
                         for f in got["findings"]), (state, about, got))
     # Which processes there are changes while other tests run.

@@ -140,7 +140,7 @@ def doctor_names(vm: VM, generators: Sequence[str]) -> None:
     done = vm.run("sysgenidctl", "doctor", "--json", limit=120)
     found = [f for f in json.loads(done.out)["findings"] if f["about"] == "generators" and f["level"] == "note"]
     for name in generators:
-        assert [f for f in found if f" with {name}, " in f["text"] and f["mend"]], (name, found)
+        assert [f for f in found if f" with {name}, " in f["text"] and f["fix"]], (name, found)
 
 
 def table() -> Rows:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""sysgenidctl doctor on healthy and on sick machines, and that what it tells to do mends them."""
+"""sysgenidctl doctor on healthy and on sick machines, and that what it tells to do fixes them."""
 
 import errno
 import json
@@ -17,7 +17,7 @@ def doctor(vm: VM, *units: str, uid: int | None = None) -> tuple[int, list[Findi
     found: list[Finding] = json.loads(result.out)["findings"]
     problems = [f for f in found if f["level"] == "problem"]
     assert result.code == bool(problems) and json.loads(result.out)["problems"] == len(problems), result
-    assert all(f["mend"] for f in problems), problems
+    assert all(f["fix"] for f in problems), problems
     plain = vm.run("sysgenidctl", "doctor", *units, uid=uid, gid=uid)
     levels = [line.split()[0] for line in plain.out.splitlines()]
     assert plain.code == result.code and levels == [f["level"] for f in found], plain
@@ -30,12 +30,12 @@ def about(found: list[Finding], what: str) -> Finding:
     return one
 
 
-def sick(vm: VM, what: str, text: str, mend: str) -> Finding:
+def sick(vm: VM, what: str, text: str, fix: str) -> Finding:
     """There is one problem, this one."""
     code, found = doctor(vm)
     finding = about(found, what)
     assert code == 1 and [f for f in found if f["level"] == "problem"] == [finding], found
-    assert text in finding["text"] and mend in finding["mend"], finding
+    assert text in finding["text"] and fix in finding["fix"], finding
     return finding
 
 
@@ -59,7 +59,7 @@ def healthy_machine(t: Context) -> None:
     assert "none has mapped" in about(found, "programs")["text"], found
     code, found = doctor(vm, uid=1000)
     assert code == 0 and about(found, "check")["level"] == "note", found
-    assert "usermod -aG sysgenid" in about(found, "check")["mend"], found
+    assert "usermod -aG sysgenid" in about(found, "check")["fix"], found
 
 
 @vmtest(quick=True)
@@ -72,7 +72,7 @@ def no_module(t: Context) -> None:
     vm.write(f"/lib/modules/{release}/modules.dep", "kernel/fs/fuse/fuse.ko:\nupdates/dkms/sysgenid.ko:\n")
     finding = sick(vm, "module", "updates/dkms/sysgenid.ko", "modprobe sysgenid")
     vm.run("cp", "/sysgenid.ko", f"/lib/modules/{release}/updates/dkms/sysgenid.ko")
-    assert vm.run("sh", "-c", finding["mend"]).ok
+    assert vm.run("sh", "-c", finding["fix"]).ok
     well(vm)
 
 
@@ -81,13 +81,13 @@ def no_hardware_id(t: Context) -> None:
     vm = t.boot(guid=None)
     code, found = doctor(vm)
     hypervisor = about(found, "hypervisor")
-    assert code == 1 and "software=1" in hypervisor["mend"] and "before it is snapshotted" in hypervisor["mend"], found
+    assert code == 1 and "software=1" in hypervisor["fix"] and "before it is snapshotted" in hypervisor["fix"], found
     assert "a clone has the devices that its source had" in hypervisor["text"], found
     assert vm.insmod() == errno.ENODEV
     assert vm.insmod("software=1") == 0
     found = well(vm)
     hypervisor = about(found, "hypervisor")
-    assert hypervisor["level"] == "note" and "before it is snapshotted" in hypervisor["mend"], found
+    assert hypervisor["level"] == "note" and "before it is snapshotted" in hypervisor["fix"], found
     sources = about(found, "sources")
     assert sources["level"] == "note" and "agent triggers it" in sources["text"], found
     assert "there is no page with a hardware id" in about(found, "check")["text"], found
@@ -100,7 +100,7 @@ def nodes(t: Context) -> None:
     for mode in ("0600", "0640", "0004"):
         vm.run("chmod", mode, "/dev/sysgenid")
         finding = sick(vm, "node", f"has mode {mode}", "chmod")
-        assert vm.run("sh", "-c", finding["mend"]).ok
+        assert vm.run("sh", "-c", finding["fix"]).ok
         well(vm)
     vm.run("chmod", "0600", "/dev/sysgenid")
     code, found = doctor(vm, uid=1000)
@@ -110,12 +110,12 @@ def nodes(t: Context) -> None:
     vm.run("chmod", "0664", "/dev/sysgenid")
     vm.run("chown", "1000", "/dev/sysgenid")
     finding = sick(vm, "node", "belongs to user 1000", "chown root")
-    assert vm.run("sh", "-c", finding["mend"]).ok
+    assert vm.run("sh", "-c", finding["fix"]).ok
     vm.run("chown", ":1000", "/dev/sysgenid")
     assert about(well(vm), "node")["text"].endswith("mode 0664, group user")
     vm.run("chmod", "0444", "/dev/sysgenid-hw")
     finding = about(well(vm), "hardware node")
-    assert finding["level"] == "note" and vm.run("sh", "-c", finding["mend"]).ok
+    assert finding["level"] == "note" and vm.run("sh", "-c", finding["fix"]).ok
     assert not [f for f in well(vm) if f["about"] == "hardware node"]
     vm.run("rm", "/dev/sysgenid")
     sick(vm, "node", "there is no /dev/sysgenid", "udevadm")
@@ -151,7 +151,7 @@ def watchers_and_programs(t: Context) -> None:
         pass
     vm.run("sysgenidctl", "trigger")
     vm.wait_output("watch", "generation 1 is not confirmed", limit=20)
-    # It may be at it.
+    # The watcher may be adjusting.
     assert about(well(vm), "watchers")["level"] == "note"
     vm.run("sleep", "10.1")
     sick(vm, "watchers", "1 of 1 have not confirmed generation 1", "watchers --outdated")
@@ -195,7 +195,7 @@ def unsigned_module(t: Context) -> None:
     assert vm.insmod() in (errno.EPERM, errno.EKEYREJECTED)
     release = vm.run("uname", "-r").out.strip()
     code, found = doctor(vm)
-    assert about(found, "signature")["level"] == "note" and "mokutil --import" in about(found, "signature")["mend"]
+    assert about(found, "signature")["level"] == "note" and "mokutil --import" in about(found, "signature")["fix"]
     vm.run("mkdir", "-p", f"/lib/modules/{release}")
     vm.write(f"/lib/modules/{release}/modules.dep", "sysgenid.ko:\n")
     vm.run("cp", "/sysgenid.ko", f"/lib/modules/{release}/sysgenid.ko")
@@ -248,7 +248,7 @@ def units(t: Context) -> None:
         code, found = doctor(vm, name)
         finding = about(found, "units")
         assert code == 1 and why in finding["text"], finding
-        done = vm.run("sh", "-c", finding["mend"])
+        done = vm.run("sh", "-c", finding["fix"])
         assert done.ok, done
         lines = vm.read(f"/etc/systemd/system/{name}.d/sysgenid.conf").splitlines()
         assert lines[0] == "[Service]" and line in lines and "DevicePolicy=closed" in lines, lines

@@ -72,7 +72,7 @@ def prepare_names_what_clones_share(t: Context) -> None:
     found = findings(vm, "prepare", "--check", code=1)
     t.log(json.dumps(found, indent=1))
     assert "GnuTLS" in named(found, "generators", "equal") and "sleep[" in named(found, "generators", "equal"), found
-    assert "draws.service" in str([f["mend"] for f in found if f["about"] == "generators"]), found
+    assert "draws.service" in str([f["fix"] for f in found if f["about"] == "generators"]), found
     assert "WireGuard: wg0 in net:[" in named(found, "sessions", "equal"), found
     assert "port 22 with 10.9.0.2" in named(found, "connections", "equal"), found
     assert not [f for f in found if f["level"] == "unknown"], found
@@ -90,8 +90,8 @@ def prepare_names_what_clones_share(t: Context) -> None:
             assert shown(a, look) == shown(b, look) == before[about], about
         # The lines that it prints help.
         for about in ("machine id", "ssh host keys"):
-            (mend,) = [f["mend"] for f in found if f["about"] == about]
-            assert a.run("sh", "-c", mend, limit=300).ok, mend
+            (fix,) = [f["fix"] for f in found if f["about"] == about]
+            assert a.run("sh", "-c", fix, limit=300).ok, fix
         again = findings(a, "prepare", "--check")
         assert named(again, "overseer", "ok") and named(again, "machine id", "ok") and named(again, "ssh host keys", "ok"), again
         assert "the overseer resets it" in named(again, "sessions", "ok"), again
@@ -109,7 +109,7 @@ def doctor_names_containers_and_profiles(t: Context) -> None:
     # And without the node what the container cannot do is not recommended.
     inside = vm.run("sh", "-c", f"{box} /usr/bin/sysgenidctl doctor --json", limit=120)
     (node,) = [f for f in json.loads(inside.out)["findings"] if f["about"] == "node"]
-    assert node["level"] == "problem" and "in a container: have it pass the device in" in node["mend"], node
+    assert node["level"] == "problem" and "in a container: have it pass the device in" in node["fix"], node
     assert "modprobe" not in inside.out, inside
     for name, option in (("blind", ""), ("sees", "--bind=/dev/sysgenid")):
         unit = f"systemd-nspawn@{name}.service"
@@ -128,5 +128,5 @@ def doctor_names_containers_and_profiles(t: Context) -> None:
     assert "the AppArmor profile /usr/local/bin/probe keeps /dev/sysgenid" in vm.run("/usr/local/bin/probe", "doctor").out
     (denied,) = [f for f in findings(vm, "doctor") if f["about"] == "apparmor" and f["level"] == "note"]
     assert "the profile /usr/local/bin/probe has denied" in denied["text"], denied
-    shown(vm, denied["mend"])
+    shown(vm, denied["fix"])
     assert vm.run("/usr/local/bin/probe", "get", "--verbose").ok

@@ -76,7 +76,7 @@ def generator_that_no_reseed_reaches_is_reported(t: Context) -> None:
     assert vm.read(RESEED_ERROR) == str(errno.EOPNOTSUPP)
     assert "a generator that cannot be reseeded" in vm.dmesg()
     _, found = doctor(vm)
-    assert "FIPS" in about(found, "reseed")["text"] and "fips=1" in about(found, "reseed")["mend"], found
+    assert "FIPS" in about(found, "reseed")["text"] and "fips=1" in about(found, "reseed")["fix"], found
     state = vm.snapshot()
     drawn = []
     for _ in range(2):

@@ -78,8 +78,8 @@ def machine_owners_key(t: Context) -> None:
     path = install(vm, "/unsigned.ko")
     finding = about(doctor(vm)[1], "signature")
     assert finding["level"] == "problem" and f"{path} is not signed: it will be refused" in finding["text"], finding
-    assert "Secure Boot" in finding["text"] and "mokutil --import" in finding["mend"], finding
-    assert "dkms build" in finding["mend"], finding
+    assert "Secure Boot" in finding["text"] and "mokutil --import" in finding["fix"], finding
+    assert "dkms build" in finding["fix"], finding
 
     refused(vm, "/foreign.ko")
     install(vm, "/foreign.ko")
@@ -88,7 +88,7 @@ def machine_owners_key(t: Context) -> None:
         finding = about(doctor(vm)[1], "signature")
         assert finding["level"] == "problem", finding
         assert '"Somebody else", which this kernel does not trust: it will be refused' in finding["text"], finding
-        assert f"mokutil --import {certificate}" in finding["mend"], finding
+        assert f"mokutil --import {certificate}" in finding["fix"], finding
     finding = about(doctor(vm, uid=1000)[1], "signature")
     assert finding["level"] == "note" and "only root" in finding["text"], finding
     # What "mokutil --import" leaves for the next boot; these kernels have no efivarfs, so a look-alike.
@@ -96,7 +96,7 @@ def machine_owners_key(t: Context) -> None:
     vm.write(f"{EFIVARS}/MokNew-{uefi.SHIM_GUID}", "a list of keys")
     finding = about(doctor(vm)[1], "signature")
     assert finding["level"] == "problem" and "is not enrolled yet" in finding["text"], finding
-    assert finding["mend"].startswith("restart and choose"), finding
+    assert finding["fix"].startswith("restart and choose"), finding
     assert vm.run("umount", EFIVARS).ok
 
     # The one certificate is not that of the module's signer, the other is.
