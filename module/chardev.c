@@ -3,9 +3,9 @@
  * /dev/sysgenid and /dev/sysgenid-hw: file operations, checks of arguments,
  * permissions, sysfs attributes. What the calls do is in sysgenid/abi.h.
  *
- * All calls may sleep. Each compares the hardware id at entry, and those that
- * answer with a generation again after they copied it out: if that made the
- * answer a stale one they start over.
+ * All calls may sleep. Each compares the hardware id at entry. Those that answer
+ * with a generation compare it again after they copied the answer out, and start
+ * over if the answer has become stale.
  */
 #include <linux/capability.h>
 #include <linux/compat.h>
@@ -626,8 +626,8 @@ ATTRIBUTE_GROUPS(chardev);
 /* clang-format on */
 
 /*
- * Readable by all from the moment it appears: AWS-LC takes a node that it cannot
- * open for a failure, and reseeds on every call from then on.
+ * All may read the node from the moment it appears. AWS-LC takes a node that it
+ * cannot open for a failure, and reseeds on every call from then on.
  */
 static struct miscdevice chardev_misc = {
 	.minor = MISC_DYNAMIC_MINOR,
@@ -646,9 +646,9 @@ static struct miscdevice chardev_hw_misc = {
 };
 
 /*
- * Amazon's kernels have a driver of that name built in. This is asked before
- * anything is registered: what fails behind /dev/sysgenid-hw would take away the
- * code of those who have opened that by then.
+ * Amazon's kernels have a driver of that name built in. The module asks before it
+ * registers anything: a later failure would take away the code of those who have
+ * opened /dev/sysgenid-hw by then.
  */
 static bool chardev_name_is_taken(void)
 {

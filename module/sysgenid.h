@@ -67,7 +67,7 @@ struct sysgenid_user;
  * @confirmed: the generation it confirmed or declared last.
  * @confirmed_at: sysgenid.published when it confirmed; U64_MAX: never did so.
  * @tracked: others wait for it.
- * @unknown: it declared that nobody knows its generation.
+ * @unknown: it declared an unknown generation.
  * @fresh: it may still declare.
  * @waited: somebody has slept by this file while it was fresh, or has waited for
  *	others by it.

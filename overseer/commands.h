@@ -41,8 +41,8 @@ typedef int commands_call_fn(char *const words[], char *why, size_t size);
 bool commands_add_call(struct commands *cs, uint64_t timeout, const char *name,
 		       commands_call_fn *call, const char *const words[]);
 /*
- * The executables of a folder, in the order of their names, as run-parts(8)
- * takes them, told of the situation. A folder that is not there has none. False
+ * The executables of a directory, in the order of their names, as run-parts(8)
+ * takes them, told of the situation. A directory that is not there has none. False
  * after a complaint.
  */
 bool commands_add_folder(struct commands *cs, const struct backend *backend,

@@ -2,7 +2,7 @@
 /*
  * Who is outdated: said in words, or sent a signal. A pid may have come to be
  * another process's since it was noted, and a program may have handed its
- * descriptor on; so a signal goes only to a process that started when the module
+ * descriptor on. So a signal goes only to a process that started when the module
  * says, and that has the device open now.
  */
 #define _GNU_SOURCE

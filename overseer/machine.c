@@ -466,7 +466,7 @@ static void on_confirmed(void *user, int r, uint32_t outdated)
 	}
 	if (m->now.state != HELD)
 		hold(m, WATCHERS_LATE, why);
-	/* They may come round. */
+	/* A laggard may confirm yet. */
 	wait_for_watchers(m, m->config->watcher_timeout);
 }
 

@@ -20,7 +20,7 @@ struct vmclock {
 int vmclock_open(struct vmclock *v, const char *path);
 /*
  * A copy of one moment. 1: the generation counter has changed since the last
- * look, 0: it has not, or -errno; -EAGAIN: the page does not rest.
+ * look, 0: it has not, or -errno; -EAGAIN: the page changes on every read.
  */
 int vmclock_look(struct vmclock *v, void *copy);
 void vmclock_close(struct vmclock *v);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
-# What the hooks of this folder share. sysgenid-hooks(7) describes each of them.
+# What the hooks of this directory share. sysgenid-hooks(7) describes each of them.
 set -eu
 # The overseer's is tight; who wants less says so.
 umask 022

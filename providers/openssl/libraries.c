@@ -144,17 +144,17 @@ static bool is_known(const struct library *found, int n, const char *path)
 }
 
 /*
- * "/lib/x86_64-linux-gnu: (from ...)", kept in @folder, and below it
+ * "/lib/x86_64-linux-gnu: (from ...)", kept in @directory, and below it
  * "	libcrypto.so.3 -> libcrypto.so.3"
  */
-static bool path_of(char *line, char folder[static PATH_MAX],
+static bool path_of(char *line, char directory[static PATH_MAX],
 		    char path[static PATH_MAX])
 {
 	char name[2 * PATH_MAX], *arrow;
 
 	line[strcspn(line, "\n")] = 0;
 	if (*line == '/') {
-		snprintf(folder, PATH_MAX, "%.*s", (int)strcspn(line, ":"),
+		snprintf(directory, PATH_MAX, "%.*s", (int)strcspn(line, ":"),
 			 line);
 		return false;
 	}
@@ -162,7 +162,7 @@ static bool path_of(char *line, char folder[static PATH_MAX],
 	if (!arrow || strncmp(line, "\tlibcrypto.so.", 14))
 		return false;
 	/* Links that are not up to date yet are said to be "(changed)". */
-	snprintf(name, sizeof(name), "%s/%.*s", folder,
+	snprintf(name, sizeof(name), "%s/%.*s", directory,
 		 (int)strcspn(arrow + 4, " "), arrow + 4);
 	return realpath(name, path);
 }
@@ -170,13 +170,13 @@ static bool path_of(char *line, char folder[static PATH_MAX],
 int try_libraries(const char *config, struct library *found, int max)
 {
 	FILE *list = popen(LIST_LIBRARIES, "re");
-	char line[PATH_MAX], folder[PATH_MAX] = "", path[PATH_MAX];
+	char line[PATH_MAX], directory[PATH_MAX] = "", path[PATH_MAX];
 	int n = 0;
 
 	if (!list)
 		return complain("/sbin/ldconfig: %s", strerror(errno)), -1;
 	while (n < max && fgets(line, sizeof(line), list)) {
-		if (!path_of(line, folder, path) || is_known(found, n, path))
+		if (!path_of(line, directory, path) || is_known(found, n, path))
 			continue;
 		found[n] = (struct library){ .draws = false };
 		if (strlen(path) >= sizeof(found[n].path))

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * agent [without]: a guest agent where the hypervisor has no vmgenid. What it
- * is told in the fw_cfg file opt/sysgenid/entropy differs in each clone; when it
- * finds another text there than at its start it triggers a generation, with
- * that text as entropy (or without any). Says "ready", then "triggered".
+ * agent [without]: a guest agent where the hypervisor has no vmgenid. The text of
+ * the fw_cfg file opt/sysgenid/entropy differs in each clone. When the agent finds
+ * another text there than at its start it triggers a generation, with that text
+ * as entropy (or without any). The agent says "ready", then "triggered".
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * faults calls | points FILE | load FILE POINT: on a kernel with fault injection, makes each call of
- * the module with its first allocation or copy failing, then with its second, and
- * so on until none is left to fail. A call that fails does so with an errno that
- * is documented, and nothing has happened then; one that does not has done all.
- * "load" does the same to loading and unloading the module, from a point on;
- * "points" says how many there are until the module is refused.
+ * faults calls | points FILE | load FILE POINT: on a kernel with fault injection.
+ * With "calls" the program makes each call with its first allocation
+ * or copy failing, then with its second, and so on to the last. A call that
+ * fails does so with an errno that is documented, and has changed nothing. One that
+ * does not fail has done all. With "load" the program does the same to loading and
+ * unloading the module, from a point on. With "points" the program says how many
+ * points there are until the module is refused.
  *
  * A line for each call: how many could fail, and what came of it. Then "passed",
  * or one line "wrong: ".

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * node-log FILE: a line in FILE for each state of a node of the device that it
- * finds, from the moment on that it has returned:
+ * node-log FILE: writes a line to FILE for each state of a node of the device.
+ * The lines begin when the program has returned.
  *
  *	NAME MODE UID GID MICROSECONDS
  *
- * the time being that of CLOCK_MONOTONIC, as systemd's.
+ * The time is that of CLOCK_MONOTONIC, as systemd's.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -7,8 +7,8 @@
  *   packets watch INTERFACE          says of each that arrives: "TIME KIND", with
  *                                    CLOCK_BOOTTIME in nanoseconds
  *
- * The kinds: "udp"; "raw", a frame that goes past IP, as a DHCP client's do;
- * "open", a datagram between ports that a gate may leave open.
+ * KIND "raw" is a frame that goes past IP, as a DHCP client's do. Datagrams are of
+ * the kinds "udp" and, between ports that a gate may leave open, "open".
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
  * soft: a program that takes a page file for a device. Two threads look for a
- * new generation, one by sysgenid_wait(), one at the page alone; each draws
- * bytes from the kernel the moment it finds one. Says "ready", then for each
- * generation "read GENERATION HEX" and "mapped GENERATION HEX". When the
- * publisher ends: "ended ERRNO", and "check N" with what the check says then,
- * and again if that changes: the page is moved on after it is given up.
+ * new generation, one by sysgenid_wait(), one at the page alone. Each draws bytes
+ * from the kernel the moment it finds one. The program says "ready", then for each
+ * generation "read GENERATION HEX" and "mapped GENERATION HEX". When the publisher
+ * ends it says "ended ERRNO", and "check N" with what the check says then. Another
+ * "check N" follows if that changes: the page is moved on after it is given up.
  */
 #define _GNU_SOURCE
 #include <pthread.h>

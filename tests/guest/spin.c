@@ -10,10 +10,11 @@
  *
  *	checks N exact-stale N counter-stale N changed N
  *
- * checks: made after the hardware id was seen to be new, until the counter page
- * was new too or a bound was reached. stale: of these, how many said
- * "unchanged": by the exact check, and by the counter page alone. changed: how
- * often a check said "changed" before the hardware id was new.
+ * - checks: made after the hardware id was seen to be new, until the counter page
+ *   was new too or a bound was reached.
+ * - exact-stale, counter-stale: how many of these said "unchanged", by the exact
+ *   check and by the counter page alone.
+ * - changed: how often a check said "changed" before the hardware id was new.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>

@@ -8,8 +8,8 @@
  *
  *	calls N late N stale N
  *
- * late: calls that found the counter page still old when they started; had the
- * call not looked at the hardware id itself, its answer would be wrong.
+ * late: calls that found a stale counter page when they started. Had such a call
+ * not looked at the hardware id itself, its answer would be wrong.
  */
 #define _GNU_SOURCE
 #include <errno.h>

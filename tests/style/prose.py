@@ -161,7 +161,7 @@ def _comment_line(found: Passages, number: int, bare: str) -> None:
         return
     if re.match(r"(@\w+|Context|Return):", text) or re.match(r"[*+-] ", text):
         found.stop()
-    table = bool(re.search(r"\S {2,}\S|[│┌└├─|]", text)) or bare.startswith(("  ", "\t"))
+    table = bool(re.search(r"\S(?: {2,}|\t+)\S|[│┌└├─|]", text)) or bare.startswith(("  ", "\t"))
     found.add(number, LITERAL.sub("X", text), prose=not table)
 
 

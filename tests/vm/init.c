@@ -8,17 +8,17 @@
  *	>SEQ LEN WORD WORD ...\n
  *
  * LEN being the bytes of the words and the single spaces between them; in a
- * word %XX stands for a byte. A line that does not fit its LEN is dropped: a
- * clone may have been made in the middle of a request, and its runner starts
- * with a newline. A reply is
+ * word %XX stands for a byte. A line that does not fit its LEN is dropped. A
+ * clone may have been made in the middle of a request: its runner starts with a
+ * newline. A reply is
  *
  *	<SEQ STATUS CODE LEN\n BODY \n
  *
  * with LEN bytes of BODY, which may be anything. STATUS and CODE are "ok 0",
  * "errno N", "exit N", "signal N", "timeout 0" or "running PID". Requests are
- * served one after the other. A runner that does not know where the stream
- * stands (it has just made a clone) sends `sync TOKEN` and drops all bytes up
- * to the end of the reply with that body.
+ * served one after the other. A runner that has just made a clone does
+ * not know where the stream stands. Such a runner sends `sync TOKEN` and drops all
+ * bytes up to the end of the reply with that body.
  *
  *	sync TOKEN			the token
  *	ping				CLOCK_BOOTTIME nanoseconds
@@ -35,7 +35,7 @@
  *	read FILE			its bytes
  *	write FILE DATA			one write(2); a new file is made
  *	append FILE DATA		the same, at the end
- *	list FOLDER			names, a line each
+ *	list DIRECTORY			names, a line each
  *	stat FILE			mode (octal), uid, gid, major, minor, size
  *	dmesg				the kernel log
  *	poweroff			ok, then no more
@@ -474,8 +474,8 @@ static void do_credit(const struct request *r)
 		result = ioctl(fd, RNDADDENTROPY, &pool.head);
 	/*
 	 * The kernel patches its code now that the RNG is ready. QEMU's translator
-	 * can lose track of that with two processors, and the guest dies of a
-	 * breakpoint that is no longer there: let it finish before that code runs.
+	 * can lose track of that with two processors: the guest dies of a breakpoint
+	 * that is no longer there. So the patching ends before that code runs.
 	 */
 	if (sysconf(_SC_NPROCESSORS_ONLN) > 1)
 		usleep(300000);

@@ -39,7 +39,7 @@ from vmlib.testing import Size, Skip, Test
 
 
 class Folder(unittest.TestCase):
-    """A test with a folder of its own."""
+    """A test with a directory of its own."""
 
     def setUp(self) -> None:
         holder = tempfile.TemporaryDirectory()

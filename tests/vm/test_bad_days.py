@@ -348,7 +348,7 @@ def hibernated_for_hours(t: Context) -> None:
         shutil.copyfile(disk, copy)
         later = (*drive(copy), "-rtc", "base=2031-01-01T00:00:00")
         other = t.boot(guid, extra=later, fresh=True)
-        # It is in the place of this program that the old one goes on.
+        # The hibernated system goes on in the place of this program.
         other.control.send("write", "/sys/power/resume", device)
         wait_until_awake(other)
         assert other.wait("hibernate").ok

@@ -265,7 +265,7 @@ def torn_id_is_one_generation(t: Context) -> None:
 
 @vmtest("bookworm-cloud")
 def torn_id_needs_the_second_read(t: Context) -> None:
-    """The control: a module that believes the first read."""
+    """The control: a module that takes the first read of the id."""
     assert torn(t, "read-once.patch") == 2
 
 

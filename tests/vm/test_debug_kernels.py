@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The module on kernels that are built to doubt: KASAN, lockdep, kmemleak and others in one, KCSAN in another.
+"""The module on debug kernels: KASAN, lockdep, kmemleak and others in one, KCSAN in another.
 
-Complaints are found by the runner, as in every test. Here: which tests run there, besides; load and unload under
-traffic; leaks; and builds of the module with a bug in it that each of these nets must catch.
+The runner finds complaints, as in every test. Here is which tests run there besides, load and unload under traffic, and
+leaks. And each of these nets must catch a build of the module with a bug in it.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from vmlib import VM, Context, Deadline, GuestError, QmpError, Timeout, vmtest, 
 from vmlib.console import complaints
 
 EVERY_RUN = ("kasan",)
-# The kernel's own races are not reported as ours, see vmlib/console.py; with KASAN the first doubt is a panic.
+# The kernel's own races are not reported as ours, see vmlib/console.py; with KASAN the first complaint is a panic.
 OTHER_SOURCES = ("kasan-oldest", "kasan-newest")
 IN_FULL = (*EVERY_RUN, "kcsan", *OTHER_SOURCES)
 # No debug kernel: one without SMP, for which a build alone may fail.

@@ -37,7 +37,7 @@ def for_a_while(t: Context, seconds: int) -> None:
     vm = boot(t)
     said = fuzz(t, vm, f"--seconds {seconds}", seconds + 400)
     assert int(said["programs"]) > 0
-    # It was guided, where the kernel says what a program reached.
+    # The fuzzer was guided, where the kernel says what a program reached.
     assert int(said.get("edges", 0)) > 0 or not t.image.has("KCOV")
     # What the kernel frees later it has freed by then, or the module would be in use.
     assert vm.rmmod() == 0

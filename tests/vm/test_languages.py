@@ -68,7 +68,7 @@ def kind(program: str) -> str:
 
 
 def table() -> dict[tuple[str, str], tuple[str, str]]:
-    """Whether what a language draws is unique without sysgenid, and with it: yes or no; - if no program mends it."""
+    """Whether what a language draws is unique without sysgenid, and with it: yes or no; - if no program fixes it."""
     rows = [line.strip("| ").split(" | ") for line in TABLE.read_text("utf-8").splitlines() if line.startswith("| ")]
     return {(row[0], row[1].strip("`")): (row[2], row[3]) for row in rows if row[0] in NAMES.values()}
 
@@ -80,7 +80,7 @@ def tests_in_table() -> set[str]:
 
 
 def draws(program: str) -> list[str]:
-    """What its answer to a request has, a line each; a mended one what had to be mended."""
+    """What its answer to a request has, a line each; a mended.* one what had to be fixed."""
     rows = {draw: row for (language, draw), row in table().items() if language == NAMES[kind(program)]}
     if not program.startswith("mended."):
         return [*rows]

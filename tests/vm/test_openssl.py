@@ -19,7 +19,7 @@ chmod 644 /etc/ssl/guest.pem
 """
 CONFIG = "/etc/ssl/openssl.cnf"
 WWW_DATA = 33
-# It may open the device, and may not map the hardware page.
+# This server may open the device, and may not map the hardware page.
 S_SERVER_WWW = "s_server-www"
 PORTS = {"nginx": 4430, "python": 4440, "s_server": 4450, S_SERVER_WWW: 4451}
 NGINX_WORKERS, PYTHON_THREADS = 2, 4
@@ -174,7 +174,7 @@ def second_question(t: Context, vm: VM) -> None:
     assert counts[0] == 0 and counts[1] >= 2, counts
     workers = vm.run("pgrep", "-u", "www-data", "nginx").out.split()
     assert len(workers) == NGINX_WORKERS
-    # They had it from their master, root, until the first draw in this clone, when they opened the device again.
+    # The workers had the page from their master, root, until the first draw in this clone, when they opened the device again.
     assert looks(vm, workers) >= 2
 
 

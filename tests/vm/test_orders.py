@@ -74,7 +74,7 @@ def is_sound(server: Postgres, shop: str, placed: Sequence[Orders]) -> None:
     assert not twice(server, shop), twice(server, shop)
     valid = set(server.ask(shop, "SELECT number FROM valid_orders"))
     known = {number for numbers in placed for number in numbers}
-    assert known == valid, f"lost: {known - valid}; nobody knows of: {valid - known}"
+    assert known == valid, f"lost: {known - valid}; unexpected: {valid - known}"
 
 
 def pairs(t: Context, count: int) -> None:

@@ -893,7 +893,7 @@ def laggards(t: Context) -> None:
     restored("laggards = hold")
     now = until(vm, "held", 2)
     assert is_closed(vm) and f"({pid})" in now["about"], now
-    # It comes round.
+    # The laggard goes away.
     vm.kill("one", signal.SIGKILL)
     until(vm, "ready", 2)
 

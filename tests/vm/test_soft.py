@@ -43,7 +43,7 @@ def clones_of_a_soft_guest_diverge(t: Context) -> None:
             for name in ("rng", "user"):
                 for how in ("read", "mapped"):
                     drawn.append(clone.wait_output(name, rf"^{how} 1 ([0-9a-f]{{64}})$", limit=20)[1])
-            # It publishes first, and says so then.
+            # The publisher publishes first, and says so then.
             clone.wait_output("publish", "^1$", limit=20)
             assert clone.out("publish").out == "0\n1\n"
             got = json.loads(clone.run("sysgenidctl", "get", "--soft", "--json", uid=1000, gid=1000).out)
@@ -104,7 +104,7 @@ def publisher_that_ends_is_noticed(t: Context) -> None:
     vm.resume()
     vm.kill("publish", signal.SIGKILL)
     vm.wait_output("rng", f"^ended {errno.EOWNERDEAD}$", limit=20)
-    # Nobody could change the page any more: only a call tells. That is the weaker promise.
+    # Nobody could change the page any more: only a call tells: the weaker promise.
     vm.wait_output("rng", "^check 0$", limit=20)
     assert vm.exists(PAGE)
     assert vm.run("soft").out == f"open {errno.ENODEV}\n"

@@ -48,7 +48,7 @@ def without_urandom_a_generation_is_published_all_the_same(t: Context) -> None:
         assert int(sysfs(clone, "reseed_error")) == errno.ENOENT
         assert instance_error(clone) == errno.ENODATA, "an instance id, and nothing says that siblings differ"
         wait_until(lambda: "could not be reseeded" in clone.dmesg(), 30, "the warning")
-        # Root who uses the device with the RNG in its /dev mends it.
+        # Root who uses the device with the RNG in its /dev fixes it.
         clone.run("mv", "/dev/elsewhere", "/dev/urandom")
         assert clone.run("sysgenidctl", "get", uid=1000, gid=1000).ok
         assert int(sysfs(clone, "reseed_error")) == errno.ENOENT, "an ordinary user's idea of /dev was followed"

@@ -149,8 +149,9 @@ struct sysgenid_record {
  *	waits on, and its time begins anew.
  * SYSGENID_TRIGGER_GEN_UPDATE: publishes max(argument, current + 1), unsigned
  *	(*). EACCES without CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE in the
- *	initial user namespace (*); EINVAL for more than 32 bits (*). It brings
- *	no entropy: clones of one snapshot may go on to draw equal random bytes.
+ *	initial user namespace (*); EINVAL for more than 32 bits (*). The
+ *	call brings no entropy: clones of one snapshot may go on to draw equal
+ *	random bytes.
  */
 #define SYSGENID_SET_WATCHER_TRACKING _IO(SYSGENID_IOCTL, 1)
 #define SYSGENID_WAIT_WATCHERS	      _IO(SYSGENID_IOCTL, 2)
@@ -158,10 +159,10 @@ struct sysgenid_record {
 
 /*
  * The others take a struct whose first member is its size as the caller knows
- * it; the size in the command number is not looked at. A struct that is shorter
- * than the first version: EINVAL; longer than the module knows: E2BIG, unless
- * the rest is zero and it all fits into a page. Where anything comes back, @size
- * does, too, as the part that the module filled in. Unknown flags and reserved
+ * it. The module ignores the size in the command number. EINVAL for a struct that
+ * is shorter than the first version. E2BIG for one that is longer than the module
+ * knows, unless the rest is zero and all of it fits into a page. Where anything
+ * comes back, @size does, too, as the part that the module filled in. Unknown flags and reserved
  * members that are not zero: EINVAL. Any of them: EFAULT.
  */
 
@@ -241,7 +242,7 @@ struct sysgenid_wait_args {
  * @confirmed: the generation that it last confirmed or declared.
  * @start_time: of the process, CLOCK_BOOTTIME nanoseconds of the initial time
  *	namespace: with @pid, and whatever became of it, names one process.
- * @cgroup_id: of its cgroup (v2): the inode number of the cgroup's folder; 0 if
+ * @cgroup_id: of its cgroup (v2): the inode number of the cgroup's directory; 0 if
  *	the kernel has no cgroups.
  * @comm: the present name of the process, ends with a 0. Of a dead process: its
  *	name when it last was tracked or confirmed.
@@ -294,9 +295,9 @@ struct sysgenid_list_args {
 #define SYSGENID_ENTROPY_MAX 512
 
 /*
- * SYSGENID_TRIGGER: if the current generation is @expected, mixes the entropy
- * into the kernel RNG, reseeds it, publishes the next generation and confirms
- * it for this open file; else does nothing. So an agent and the hardware that
+ * SYSGENID_TRIGGER: does nothing unless the current generation is @expected. Then
+ * it mixes the entropy into the kernel RNG, reseeds that, publishes the next
+ * generation and confirms it for this open file. So an agent and the hardware that
  * report one restore make one generation. Permission as for
  * SYSGENID_TRIGGER_GEN_UPDATE. EINVAL for an @entropy_len above
  * SYSGENID_ENTROPY_MAX; ENOMEM. Without entropy clones of one snapshot may go on
@@ -336,8 +337,8 @@ struct sysgenid_declare_args {
 
 /*
  * SYSGENID_CONFIRM: as write(2) of @generation, but ESTALE if it is not the
- * current one. Needs no write access: an open file without it is never tracked, so that
- * all this does there is to make read and poll wait for the next generation.
+ * current one. Needs no write access: an open file without it is never tracked.
+ * There, all that this does is to make read and poll wait for the next generation.
  */
 struct sysgenid_confirm_args {
 	__u32 size;

@@ -244,7 +244,7 @@ void run_in_user_namespace(uid_t owner, const char *uid_map, void (*run)(void))
 			fail("pipe: %s", strerror(errno));
 	}
 	waitpid(child, &status, 0);
-	/* It has said why itself. */
+	/* The child has said why. */
 	if (status)
 		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : FAILED);
 }

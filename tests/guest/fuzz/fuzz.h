@@ -2,8 +2,8 @@
 /*
  * A fuzzer of /dev/sysgenid and /dev/sysgenid-hw that knows what every call has
  * to answer. Programs of a few operations each are made from a seed, or from
- * others that reached new code of the module (KCOV); a model of the interface
- * runs beside the module, and any difference is an error: a result, a byte of
+ * others that reached new code of the module (KCOV). A model of the interface
+ * runs beside the module. Any difference is an error: in a result, a byte of
  * memory, a count.
  */
 #ifndef FUZZ_H
@@ -78,9 +78,9 @@ struct map {
 };
 
 /*
- * Memory for arguments: pages to be read and written, one to be read only, and
- * nothing behind it. @all is the same memory, all writable, at another address.
- * @edge shows the last writable page with nothing behind it.
+ * At @at is memory for arguments. The first pages may be read and written, the last
+ * one may be read only, and nothing is behind. At @all is the same memory, all
+ * writable. At @edge is the last writable page, with nothing behind it.
  */
 enum { WRITABLE = 4 * PAGE, READABLE = 5 * PAGE };
 struct memory {

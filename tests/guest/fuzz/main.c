@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * fuzz [OPTION...] [FILE...]: runs programs made from a seed and from the files,
- * in turn as several users, alone and in races, until time or operations are over.
+ * fuzz [OPTION...] [FILE...]: runs programs made from a seed and from the files
+ * until time or operations are over. The programs run in turn as several users,
+ * alone and in races.
  *
  *   --seed N       the same programs again; else one that is printed
  *   --seconds N    how long, or
@@ -11,10 +12,10 @@
  *   --exact        no races, and no guidance: the same calls in the same order
  *   --replay       the files themselves, and nothing made from them
  *   --trace        write each program to the kernel's log before it runs
- *   --save FOLDER  keep the programs that reached new code
+ *   --save DIRECTORY  keep the programs that reached new code
  *
- * Ends with a line of numbers; or with what is wrong, the seed, and the program
- * that brought it about, in the form of a FILE.
+ * The last line has numbers. After an error, the output ends with what is wrong,
+ * the seed, and the program that brought it about, in the form of a FILE.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -346,7 +347,7 @@ static void supervise(uint64_t batch, uint64_t first, uint64_t end)
 
 static void usage(void)
 {
-	puts("usage: fuzz [--seed N] [--seconds N | --ops N] [--first N] [--programs N] [--exact] [--replay] [--trace] [--save FOLDER] [FILE...]");
+	puts("usage: fuzz [--seed N] [--seconds N | --ops N] [--first N] [--programs N] [--exact] [--replay] [--trace] [--save DIRECTORY] [FILE...]");
 	exit(2);
 }
 

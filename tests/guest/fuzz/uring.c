@@ -122,8 +122,8 @@ static int result(struct world *w, bool sleeps)
 
 /*
  * slot, what, where, how many bytes, value. Where the file may sleep, io_uring
- * polls before it reads or writes, and a write waits for an EPOLLOUT that never
- * comes; and after EAGAIN it polls, too.
+ * polls before it reads or writes: a write waits for an EPOLLOUT that never
+ * comes. After EAGAIN io_uring polls, too.
  */
 void op_uring(struct world *w, const struct op *op)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Firmware that lies. The page of memory at 128 MiB, which the kernel is told to
- * leave alone, says what these devices answer: the test writes it, from outside,
- * between two loads of the module. All zero, as at boot, is no device at all.
+ * Malformed firmware. The page of memory at 128 MiB says what these devices
+ * answer. The kernel is told to leave the page alone; the test writes it, from
+ * outside, between two loads of the module. All zero, as at boot, is no device at all.
  *
  * A read of /sys/bus/acpi/devices/SYSG0003:00/status is a storm: COUN
  * notifications of a change, with a change before each if CHNG.

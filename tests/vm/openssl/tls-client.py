@@ -2,7 +2,8 @@
 """Shakes hands with TLS servers, and prints of each ServerHello what must never come twice: "NAME RANDOM KEY_SHARE".
 
 usage: tls-client.py FIFO
-For each line "NAME PORT" that it reads there; for "NAME PORT N" until N workers of nginx have answered, each as NAME-PID.
+One handshake for each line "NAME PORT" that it reads there. For "NAME PORT N", handshakes until N workers of nginx have
+answered, each as NAME-PID.
 """
 
 import re
@@ -54,7 +55,7 @@ def shake_hands(port: int) -> tuple[str, str]:
 
 def main() -> None:
     print("ready", flush=True)
-    # It never ends, as there is a writer: this program itself.
+    # The file never ends, as there is a writer: this program itself.
     with open(sys.argv[1], "r+b", buffering=0) as fifo:
         for line in iter(fifo.readline, b""):
             name, port, *workers = line.decode().split()

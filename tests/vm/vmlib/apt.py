@@ -2,7 +2,7 @@
 """Debian packages of any suite, through apt, without touching the host's apt.
 
 The mirror is the one that the host's apt uses for Debian; other origins that
-the machine may have are ignored. Each suite gets a state folder of its own in
+the machine may have are ignored. Each suite gets a state directory of its own in
 the cache, and apt checks signatures and hashes as always. Expired Release files
 are accepted: moving suites on slow mirrors, and suites past their support, have
 them.
@@ -153,7 +153,7 @@ class Apt:
         return sorted(found.items())
 
     def download(self, package: str, version: str, to: Path) -> Path:
-        """Fetch one .deb into the folder."""
+        """Fetch one .deb into the directory."""
         what = f"download of {package} {version}"
         cache.note(what)
         self._apt("apt-get", "download", f"{package}={version}", limit=DOWNLOAD_LIMIT, what=what, cwd=to)

@@ -19,7 +19,7 @@ from .qemu import VM, Machine, State
 
 
 class BootedStates:
-    """A folder of snapshots that the processes of one run share."""
+    """A directory of snapshots that the processes of one run share."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""One cache folder that every clone of the repository shares.
+"""One cache directory that every clone of the repository shares.
 
-An entry is a folder named by a hash of all that it was made from, so it is
-never stale, only unused. It is made aside and renamed into place, under a lock
-per entry, so that two runs neither see half an entry nor make it twice. A
+An entry is a directory named by a hash of all that it was made from, so it is
+never stale, only unused. An entry is made aside and renamed into place, under a
+lock per entry. So two runs neither see half an entry nor make one twice. A
 manifest names the files that matter with their hashes; they are checked at
 each use, and a broken entry is made anew.
 """
@@ -29,7 +29,7 @@ Recipe = dict[str, object]
 
 
 def folder() -> Path:
-    """The cache folder; made if it is not there."""
+    """The cache directory; made if it is not there."""
     base = os.environ.get("SYSGENID_CACHE")
     if base:
         path = Path(base)
@@ -84,7 +84,7 @@ def _intact(path: Path) -> bool:
 
 
 def _remove(path: Path) -> None:
-    """A tool that was killed may have left mounts of the host's own folders in there."""
+    """A tool that was killed may have left mounts of the host's own directories in there."""
     subprocess.run(["rm", "-rf", "--one-file-system", path], stderr=subprocess.DEVNULL, check=False)
 
 
@@ -105,7 +105,7 @@ def key(made_from: Recipe) -> str:
 
 
 def entry(kind: str, made_from: Recipe, make: Callable[[Path], Iterable[str]]) -> Path:
-    """The folder of the entry; make(folder) fills it and returns the files that matter."""
+    """The directory of the entry; make() fills it and returns the files that matter."""
     name = key(made_from)
     path = folder() / kind / name
     with locked(f"{kind}-{name}"):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Compiles the programs that run in the guest: static, so that an initramfs of one file each is enough.
 
-tests/guest/NAME.c is the program NAME, and so is a folder tests/guest/NAME with several files. sysgenidctl is there, too.
+tests/guest/NAME.c is the program NAME, and so is a directory tests/guest/NAME with several files. sysgenidctl is there, too.
 Examples other than those of the demonstration are made for the tests that ask for them, also from patched copies.
 """
 
@@ -48,7 +48,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def patched(source: Path, patch: Path, to: Path) -> Path:
-    """A copy of the source's folder in which the patch was applied with -p1; returns the source in it."""
+    """A copy of the source's directory in which the patch was applied with -p1; returns the source in it."""
     folder = to / source.parent.relative_to(repo.TOP)
     shutil.copytree(source.parent, folder)
     mutants.apply(patch, to)
@@ -63,7 +63,7 @@ def compile_program(
     shared: bool = False,
     top: Path = repo.TOP,
 ) -> Path:
-    """The static program of a source file or folder, linked with the library or libcheck if it includes their header.
+    """The static program of a source file or directory, linked with the library or libcheck if it includes their header.
 
     - patch: one of tests/mutants, for a source that is a file; it is applied to a copy.
     - shared: not static; the guest has to have a C library (c_library()).

@@ -32,5 +32,5 @@ def checkpatch() -> Path:
 
 
 def memory_model() -> Path:
-    """The folder of the kernel's memory model, for herd7."""
+    """The directory of the kernel's memory model, for herd7."""
     return _folder() / "tools/memory-model"

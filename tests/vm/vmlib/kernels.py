@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The kernels of kernels.list and built-kernels.list: which version that is today, and its image.
 
-A row names metapackages. They are looked up at most once a day and the answer
-is kept, for all kernels of a suite together; without a network the last answer
-serves. The image is unpacked, never installed.
+A row names metapackages. This module looks them up at most once a day, for all
+kernels of a suite together, and keeps the answer. Without a network the last
+answer serves. The image is unpacked, never installed.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def parallel(jobs: Sequence[Callable[[], T]], workers: int | None = None) -> lis
 
 
 class Lab:
-    """The VMs of one kernel, in one temporary folder."""
+    """The VMs of one kernel, in one temporary directory."""
 
     def __init__(self, kernel: str, folder: Path | None = None, booted: BootedStates | None = None) -> None:
         self.kernel = kernels.get_kernel(kernel)
@@ -113,12 +113,12 @@ class Lab:
     ) -> VM:
         """A VM that has booted the kernel to init: a clone of one that was booted for another test, unless fresh.
 
-        guid: "auto" is a random one, None a machine without vmgenid.
-        module: put sysgenid.ko into the initramfs; patch: the one of tests/mutants by this name.
-        uefi: boot what is signed there, not the kernel and initramfs as they are.
-        insmod: load it with these parameters ("" for none); any failure raises OSError. Where it is built in, these go
-         to the kernel's command line.
-        credit: make the guest's RNG ready.
+        * guid: "auto" is a random one, None a machine without vmgenid.
+        * module: put sysgenid.ko into the initramfs; patch: the one of tests/mutants by this name.
+        * uefi: boot what is signed there, not the kernel and initramfs as they are.
+        * insmod: load it with these parameters ("" for none); any failure raises OSError. Where it is built in, these go
+          to the kernel's command line.
+        * credit: make the guest's RNG ready.
         """
         if self.builtin:
             module, fresh = False, True
@@ -179,11 +179,11 @@ class Lab:
         """A VM that has booted a whole distribution, all units started: a clone (with its GUID) of one that was booted
         for another test, unless fresh.
 
-        root: the file system; without, the stock one of the kernel's suite.
-        packages, debs: also installed. files: also there, by their path in the guest.
-        release: which of the root's kernels; the first if it is not named.
-        disk: continue with the disk of a VM that has ended, of the same root.
-        network: a network card, with nothing but the VM behind it, or "host". extra: further options of QEMU.
+        * root: the file system; without, the stock one of the kernel's suite.
+        * packages, debs: also installed. files: also there, by their path in the guest.
+        * release: which of the root's kernels; the first if it is not named.
+        * disk: continue with the disk of a VM that has ended, of the same root.
+        * network: a network card, with nothing but the VM behind it, or "host". extra: further options of QEMU.
         """
         network_options = systems.HOST_NETWORK if network == "host" else systems.NETWORK if network else ()
         root = root or systems.stock(self.kernel)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A PostgreSQL server on this host's loopback, for one test: a cluster of its own, that nobody but it sees.
 
-    with Postgres(t.folder) as server:
+    with Postgres(`t.folder`) as server:
         server.create("shop", schema)
         vm.spawn("client", "env", *server.environment("shop"), "client")
         server.ask("shop", "SELECT count(*) FROM orders")
@@ -45,8 +45,8 @@ def _free_port() -> int:
 
 
 class Postgres:
-    """Runs while in its context, and not longer than this process. folder must be its own, and is left to others to
-    remove."""
+    """Runs while in its context, and not longer than this process. The directory must be its own, and is left to
+    others to remove."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "postgres"
@@ -87,7 +87,7 @@ class Postgres:
         def ready() -> bool:
             if server.poll() is not None:
                 return True
-            # Of its own cluster: the socket is in its folder.
+            # Of its own cluster: the socket is in its directory.
             command = self._as_account("pg_isready", "-q", "-h", str(self._folder), "-p", str(self.port))
             return subprocess.run(command, check=False).returncode == 0
 

@@ -2,9 +2,9 @@
 """A virtual machine: start, ask, snapshot, clone.
 
 A VM has two serial ports: the kernel's console goes to a file, the control
-channel (see init.c) to the runner. QEMU gets its sockets as open descriptors,
-so there is nothing to wait for and no path to be too long, and is told to die
-with the runner, however that ends.
+channel (see init.c) to the runner. QEMU gets its sockets as open descriptors:
+there is nothing to wait for, and no path to be too long. QEMU is told to die with
+the runner, however that ends.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 QEMU = "qemu-system-x86_64"
-# No RDRAND and no RDSEED: with them the guest's RNG differs in clones whatever anybody does. No CMPXCHG16B: the TCG
-# of QEMU 7.2 leaves other bits than ZF of the flags undefined after it, and an interrupt that saves them then, once in
-# some thousand clones, restores a trap flag that nobody set: a double fault in the kernel's slab allocator.
+# No RDRAND and no RDSEED: with them the guest's RNG differs in clones whatever anybody does. No CMPXCHG16B: after
+# it, the TCG of QEMU 7.2 leaves other bits than ZF of the flags undefined. An interrupt that saves them then restores a
+# trap flag that nobody set. Once in some thousand clones that was a double fault in the kernel's slab allocator.
 CPU = "qemu64,-cx16"
 BOOT_LIMIT = 90.0
 CLONE_LIMIT = 30.0
@@ -51,8 +51,8 @@ RUN_LIMIT = 60.0
 # While QEMU is in one of these states it refuses commands that start, stop or save the guest, or puts them off.
 MOVING = ("finish-migrate", "inmigrate", "restore-vm", "save-vm")
 
-# A child gets its parent's-death signal when the thread that started it ends, so one thread that lives as long as
-# the process starts them all.
+# A child gets its parent's-death signal when the thread that started it ends. So one thread that lives as long as the
+# process starts them all.
 _starter = concurrent.futures.ThreadPoolExecutor(1, "qemu-starter")
 
 Guid = uuid.UUID | str
@@ -61,8 +61,8 @@ Guid = uuid.UUID | str
 def command_line(append: str) -> str:
     """The kernel's command line.
 
-    A kernel that gets no timer interrupt for a while at its very start panics, which says more about the load of the
-    host than about the timer: no_timer_check."""
+    A kernel that gets no timer interrupt for a while at its very start panics. Here the load of the host is the cause,
+    not the timer: no_timer_check."""
     return f"console=ttyS0 panic=-1 loglevel=5 no_timer_check {append}".strip()
 
 
@@ -439,8 +439,8 @@ class VM:
     def find_guid(self) -> int | None:
         """Where the GUID is in guest physical memory.
 
-        QEMU's firmware patches the address of the GUID's page into the name VGIA of an ACPI table, and the GUID is
-        40 bytes into the page; the guest's sysfs shows the tables."""
+        QEMU's firmware patches the address of the GUID's page into the name VGIA of an ACPI table. The GUID is 40 bytes
+        into the page. The guest's sysfs shows the tables."""
         if self.machine.vmgenid and self._guid_address is None:
             folder = "/sys/firmware/acpi/tables"
             for name in self.list(folder):

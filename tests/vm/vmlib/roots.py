@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Build roots: a kernel's own suite with its compiler and headers, as a folder.
+"""Build roots: a kernel's own suite with its compiler and headers, as a directory.
 
 A module must be built with the compiler its kernel was built with, which the
 headers bring along. One root serves all listed kernels of a suite. Kernels that
@@ -27,7 +27,7 @@ IN_ROOT = Path(__file__).with_name("in-root")
 
 
 def bootstrap(apt: Apt, variant: str, packages: Sequence[str], to: Path, more: Sequence[str] = ()) -> str:
-    """Install a suite's minimal system and the packages into the folder; more are options. Returns the output."""
+    """Install a suite's minimal system and the packages into the directory; more are options. Returns the output."""
     options = [f"--aptopt={line}" for line in apt.options()]
     return run_tool(
         [

@@ -35,7 +35,7 @@ DKMS_TOOLS = ("dkms", "kmod", "make", "openssl", "passwd", "procps", "rpm", "sys
 def build(
     spec: str, work: Path, as_version: str | None = None, release: int = 1, more_code: str | None = None, check: bool = False
 ) -> list[Path]:
-    """Build the packages of a spec in the (empty) folder work; returns source and binary packages.
+    """Build the packages of a spec in the (empty) directory work; returns source and binary packages.
 
     as_version, release, more_code: be another version or release, with something at the end of the module's main.c."""
     name = as_version or repo.version()

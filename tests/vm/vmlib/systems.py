@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Whole distributions: a kernel's own suite with systemd, udev, apt and dkms, and a disk to boot it from.
 
-A root is made of layers, each a folder in the cache: the lowest is the stock
-system of the suite with the kernel and its headers, and each further one holds
-what a command changed that ran in the ones below, for example an installation.
+A root is made of layers, each a directory in the cache. The lowest is the stock
+system of the suite with the kernel and its headers. Each further one holds what a
+command changed that ran in the ones below, for example an installation.
 
     stock = systems.stock(kernel)
     root = stock.installed(debs)             # apt-get install ./*.deb
     root = root.installed(packages=["nginx"])
-    disk = root.image(folder, files)         # and Lab.boot_system boots it
+    disk = root.image(directory, files)         # and Lab.boot_system boots it
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Root:
         return (self.layers[0] / LOG).read_text("utf-8")
 
     def find(self, path: str) -> Path | None:
-        """A file of the root, or None; folders on the way must not be links."""
+        """A file of the root, or None; directories on the way must not be links."""
         for layer in self.layers:
             here, opaque = _content(layer), False
             for part in Path(path).parts:
@@ -107,7 +107,7 @@ class Root:
         return found
 
     def releases(self) -> list[str]:
-        """The kernels that are installed, by their module folders."""
+        """The kernels that are installed, by the directories of their modules."""
         found = set()
         for layer in self.layers:
             found |= {path.name for path in (_content(layer) / "usr/lib/modules").glob("*")}
@@ -155,7 +155,7 @@ class Root:
         return Root(self.kernel, (cache.entry("layer", recipe, make), *self.layers))
 
     def image(self, folder: Path, files: Mapping[str, Path] | None = None) -> Path:
-        """A disk image of it in this folder, made once, with the agent, the programs of tests/guest, and files by
+        """A disk image of it in this directory, made once, with the agent, the programs of tests/guest, and files by
         their path in the guest."""
         agent = {"usr/local/sbin/agent": guests.init(), f"{UNITS}/{AGENT.name}": AGENT}
         programs = {f"usr/local/bin/{name}": path for name, path in guests.programs().items() if name != "sysgenidctl"}
@@ -214,7 +214,7 @@ def _lay_out(top: Path, files: Mapping[str, Path]) -> None:
             wants = units / f"{target}.wants"
             wants.mkdir(exist_ok=True)
             (wants / unit.name).symlink_to(f"../{unit.name}")
-    # A guest has no network, and apt takes long to read the lists. An opaque folder hides those below.
+    # A guest has no network, and apt takes long to read the lists. An opaque directory hides those below.
     lists = top / "var/lib/apt/lists"
     lists.mkdir(parents=True)
     os.setxattr(lists, "trusted.overlay.opaque", b"y")

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Machines that boot through UEFI with Secure Boot enforced.
 
-Two ways lead to a kernel that the firmware trusts. Either its variables hold our
-own key, and start the signed image themselves; or they hold Microsoft's, as real
-machines' do, and start Debian's shim, which starts what a machine owner's key
-(MOK) signed. Keys are made here, but for the one whose certificate is in the
+Two ways lead to a kernel that the firmware trusts. The variables of the first hold
+our own key, and start the signed image themselves. Those of the second hold
+Microsoft's, as real machines' do, and start Debian's shim, which starts what a
+machine owner's key (MOK) signed. Keys are made here, but for the one whose certificate is in the
 snakeoil variables that come with the firmware.
 """
 
@@ -42,7 +42,7 @@ class Uefi:
     partition: Path
 
     def options(self, folder: Path) -> list[str]:
-        """QEMU's options; the machine's own variables are in its folder. Only its firmware may write them: SMM."""
+        """QEMU's options; the machine's own variables are in its directory. Only its firmware may write them: SMM."""
         own = folder / "variables"
         shutil.copyfile(self.variables, own)
         return [
@@ -169,7 +169,7 @@ def variables_with_mok(key: Key, to: Path) -> Path:
 
 
 def partition(folder: Path, *, shim_starts: Path | None = None, starts: Path | None = None) -> Path:
-    """An EFI system partition, as a folder: the firmware starts a program, or shim, which starts one."""
+    """An EFI system partition, as a directory: the firmware starts a program, or shim, which starts one."""
     boot = folder / "EFI" / "BOOT"
     boot.mkdir(parents=True)
     if shim_starts:
