@@ -47,8 +47,8 @@ class Passage:
     prose: bool = True
     lines: list[tuple[int, str]] = field(default_factory=list)
 
-    def sentences(self) -> Iterator[tuple[int, int, str]]:
-        """First line, last line and text of each."""
+    def sentences(self) -> Iterator[tuple[int, str]]:
+        """First line and text of each."""
         starts, text = [], ""
         for number, line in self.lines:
             starts.append((len(text), number))
@@ -62,14 +62,13 @@ class Passage:
             sentence = text[begin:end].strip()
             if sentence:
                 lead = len(text[begin:end]) - len(text[begin:end].lstrip())
-                yield line_of(begin + lead), line_of(max(begin + lead, end - 2)), sentence
+                yield line_of(begin + lead), sentence
             begin = end
 
 
 @dataclass(frozen=True)
 class Complaint:
-    first: int
-    last: int
+    line: int
     text: str
 
 
@@ -226,16 +225,16 @@ def passages(name: str, text: str) -> list[Passage]:
 def complaints(name: str, text: str) -> Iterable[Complaint]:
     """What is wrong with the text of a file, and where."""
     for passage in passages(name, text):
-        for first, last, sentence in passage.sentences():
+        for line, sentence in passage.sentences():
             for pattern, instead in PATTERNS:
                 match = pattern.search(sentence)
                 if match:
-                    yield Complaint(first, last, f'"{match[0]}": {instead}')
+                    yield Complaint(line, f'"{match[0]}": {instead}')
             if not passage.prose:
                 continue
             words = len(re.findall(r"\S*\w\S*", sentence))
             if words > MOST_WORDS:
-                yield Complaint(first, last, f"a sentence of {words} words, {MOST_WORDS} are the most: {sentence[:60]}...")
+                yield Complaint(line, f"a sentence of {words} words, {MOST_WORDS} are the most: {sentence[:60]}...")
             match = NO_NOUN.match(sentence)
             if match:
-                yield Complaint(first, last, f'"{match[0].strip()}" begins a sentence: name the thing')
+                yield Complaint(line, f'"{match[0].strip()}" begins a sentence: name the thing')

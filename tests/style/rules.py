@@ -82,18 +82,13 @@ def c_format(tree: Tree, program: str) -> list[str]:
     return [f"{name}: {program} -i {name}" for name in found]
 
 
-def text(tree: Tree) -> tuple[list[str], list[str]]:
-    """Complaints about the text of lines that have changed since the base, and about old text."""
-    new, old = [], []
-    changed = tree.changed if tree.has_git else {}
-    for name, content in tree.texts.items():
-        if NOT_OUR_PROSE.search(name):
-            continue
-        lines = changed.get(name)
-        for complaint in prose.complaints(name, content):
-            place = f"{name}:{complaint.first}: {complaint.text}"
-            (new if lines and lines.meet(complaint.first, complaint.last) else old).append(place)
-    return new, old
+def text(tree: Tree) -> list[str]:
+    return [
+        f"{name}:{complaint.line}: {complaint.text}"
+        for name, content in tree.texts.items()
+        if not NOT_OUR_PROSE.search(name)
+        for complaint in prose.complaints(name, content)
+    ]
 
 
 def commit(one: Commit) -> list[str]:

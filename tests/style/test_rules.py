@@ -241,47 +241,28 @@ class ProseTest(unittest.TestCase):
         for sentence, count in (("It opens the gate.", 1), ("The gate is shut. They wait.", 1), ("That is why.", 1), ("That driver waits.", 0)):
             self.assertEqual(len(self.found("a.md", sentence)), count, sentence)
 
-    def test_complaint_names_the_lines_of_its_sentence(self) -> None:
+    def test_complaint_names_the_line_of_its_sentence(self) -> None:
         (complaint,) = prose.complaints("a.c", "int x;\n/*\n * A good one. The\n * folder of\n * the kernel. Good.\n */\n")
-        self.assertEqual((complaint.first, complaint.last), (3, 5))
+        self.assertEqual(complaint.line, 3)
+
+    def test_columns_are_no_sentence(self) -> None:
+        row = "one two three four\t\tfive six seven eight nine ten\n * "
+        self.assertEqual(self.found("a.c", f"/*\n * {row * 4}*/\n"), [])
 
 
 class ChangesTest(WithTree):
-    def test_old_text_is_a_warning_and_new_text_an_error(self) -> None:
-        self.write("a.md", "A folder.\n\nOld.\n\nA folder.\n")
+    def test_text_of_every_age_is_checked(self) -> None:
+        self.write("a.md", "A folder.\n\nGood.\n")
         self.begin()
-        self.write("a.md", "A folder.\n\nNew.\n\nA folder, changed.\n")
-        self.write("new.md", "A folder.\n")
-        new, old = rules.text(self.tree())
-        self.assertEqual([line.split(" ")[0] for line in new], ["a.md:5:", "new.md:1:"])
-        self.assertEqual([line.split(" ")[0] for line in old], ["a.md:1:"])
+        self.write("b c.md", "Good.\n\nA folder.\n")
+        found = ["a.md:1:", "b c.md:3:"]
+        self.assertEqual([line.split(" \"")[0] for line in rules.text(self.tree())], found)
+        head = self.commit("Add b")
+        self.assertEqual([line.split(" \"")[0] for line in rules.text(self.tree(head))], found)
 
-    def test_committed_text_is_new_until_the_base_moves(self) -> None:
-        self.begin()
+    def test_tarball_has_text_and_no_commits(self) -> None:
         self.write("a.md", "A folder.\n")
-        head = self.commit("Add a.md")
-        self.assertEqual(len(rules.text(self.tree())[0]), 1)
-        self.assertEqual([len(found) for found in rules.text(self.tree(head))], [0, 1])
-
-    def test_changed_file_with_an_unusual_name_is_new_text(self) -> None:
-        names = ("a.md", "b c.md", "d\u00fc.md", 'e"f.md')
-        for name in names:
-            self.write(name, "A folder.\n\nOld.\n")
-        self.begin()
-        for name in names[1:]:
-            self.write(name, "A folder, changed.\n\nOld.\n")
-        new, old = rules.text(self.tree())
-        self.assertEqual([[line.split(":")[0] for line in found] for found in (new, old)], [[*names[1:]], ["a.md"]])
-
-    def test_renamed_file_is_old_text(self) -> None:
-        self.write("a.md", "A folder.\n" + "Text that stays.\n\n" * 9)
-        self.begin()
-        self.git("mv", "a.md", "b.md")
-        self.assertEqual([len(found) for found in rules.text(self.tree())], [0, 1])
-
-    def test_tarball_has_old_text_only(self) -> None:
-        self.write("a.md", "A folder.\n")
-        self.assertEqual([len(found) for found in rules.text(self.tree())], [0, 1])
+        self.assertEqual(len(rules.text(self.tree())), 1)
         with self.assertRaisesRegex(Unknown, "no git history"):
             rules.commits(self.tree())
 
@@ -291,20 +272,20 @@ class ChangesTest(WithTree):
         self.commit("Add a")
         self.git("clone", "--quiet", "--depth=1", f"file://{self.top}", str(self.top / "build"))
         with self.assertRaisesRegex(Unknown, "git fetch --unshallow"):
-            rules.text(Tree(self.top / "build"))
+            rules.commits(Tree(self.top / "build"))
         self.assertEqual(len(rules.commits(Tree(self.top / "build", "HEAD"))), 0)
 
     def test_base_is_what_both_sides_have_in_common(self) -> None:
         self.begin()
-        self.write("a.md", "A folder.\n")
+        self.write("a", "a\n")
         fork = self.commit("Add a")
         self.git("checkout", "--quiet", "-b", "side")
-        self.write("c.md", "A folder.\n")
+        self.write("c", "c\n")
         self.commit("Add c")
         self.git("checkout", "--quiet", "-b", "other", fork)
-        self.write("b.md", "A folder.\n")
+        self.write("b", "b\n")
         self.commit("Add b")
-        self.assertEqual([line.split(":")[0] for line in rules.text(self.tree("side"))[0]], ["b.md"])
+        self.assertEqual([one.subject for one in self.tree("side").commits], ["Add b"])
 
 
 class CommitsTest(WithTree):

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The files of the tree, and what has changed since the base: in a clone of git, and in a tarball without git."""
+"""The files of the tree, in a clone of git and in a tarball without git; and the commits since the base."""
 
 from __future__ import annotations
 
-import ast
 import fnmatch
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,23 +24,6 @@ class Commit:
     author: str
     subject: str
     body: str
-
-
-@dataclass(frozen=True)
-class Lines:
-    """Lines of a file that were changed; a new file is changed as a whole."""
-
-    whole: bool = False
-    ranges: tuple[tuple[int, int], ...] = ()
-
-    def meet(self, first: int, last: int) -> bool:
-        return self.whole or any(first <= end and begin <= last for begin, end in self.ranges)
-
-
-def _name_in_diff(text: str) -> str:
-    """The name of a file in the header of a diff: git quotes some, and puts a tab after one with spaces."""
-    name = ast.literal_eval(text) if text.startswith('"') else text.removesuffix("\t")
-    return str(name).removeprefix("b/")
 
 
 class Tree:
@@ -102,24 +83,6 @@ class Tree:
             return with_parents[1]
         # A shallow clone begins with a commit that adds every file, and has no parent.
         raise Unknown(f"this clone has no commit before {DOCUMENT}: git fetch --unshallow, or name one with --base")
-
-    @cached_property
-    def changed(self) -> dict[str, Lines]:
-        """The lines that have come since the base, by file."""
-        found: dict[str, list[tuple[int, int]]] = {}
-        name = ""
-        # With names as they are, but for control characters, quotation marks and backslashes.
-        for line in self._git("-c", "core.quotePath=false", "diff", "--unified=0", "--find-renames", "--no-color", "--no-ext-diff", "--src-prefix=a/", "--dst-prefix=b/", self.base, "--").splitlines():
-            if line.startswith("diff --git "):
-                name = ""
-            elif not name and line.startswith("+++ "):
-                name = _name_in_diff(line.removeprefix("+++ "))
-            match = re.match(r"@@ -\S+ \+(\d+)(?:,(\d+))? @@", line)
-            if match:
-                first, count = int(match[1]), int(match[2] or 1)
-                found.setdefault(name, []).append((first, first + count - 1))
-        new = self._git("ls-files", "-z", "--others", "--exclude-standard").split("\0")
-        return {name: Lines(ranges=tuple(r for r in ranges if r[1] >= r[0])) for name, ranges in found.items()} | {name: Lines(whole=True) for name in new if name}
 
     @cached_property
     def commits(self) -> list[Commit]:
