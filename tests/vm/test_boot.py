@@ -96,7 +96,7 @@ def clone_in_the_middle_of_a_request(t: Context) -> None:
 
 
 @vmtest(quick=True)
-def twins_draw_the_same_bytes(t: Context) -> None:
+def clones_with_the_same_guid_draw_the_same_bytes(t: Context) -> None:
     """The problem: what is alike before the clone stays alike. With another GUID a kernel that has the in-tree
     driver reseeds, one that has not is as bad off."""
 

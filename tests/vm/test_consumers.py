@@ -127,11 +127,11 @@ def programs(lab: Lab) -> Rows:
     return rows
 
 
-def row(key: tuple[Asker, str], without: bool, mended: bool, how: str, test: str) -> Row:
+def row(key: tuple[Asker, str], without: bool, fixed: bool, how: str, test: str) -> Row:
     asker, draw = key
     shown = draw if draw.startswith(("a ", "names ")) else f"`{draw}`"
     before = BY_CLOCK if draw in asker.by_clock else said(without)
-    after = f"yes, {how}" if mended and before != "yes" else said(mended)
+    after = f"yes, {how}" if fixed and before != "yes" else said(fixed)
     return asker.program, shown, before, after, f"consumers.{test}"
 
 
@@ -147,7 +147,7 @@ def table() -> Rows:
     """Those of the document that come from here."""
     lines = re.findall(r"^\| (.*) \|$", DOCUMENT.read_text("utf-8"), re.MULTILINE)
     rows = [tuple(line.split(" | ")) for line in lines if "| consumers." in line]
-    return [(program, draw, without, mended, test) for program, draw, without, mended, test in rows]
+    return [(program, draw, without, fixed, test) for program, draw, without, fixed, test in rows]
 
 
 def agrees(t: Context, measured: Rows, test: Callable[[Context], None]) -> None:

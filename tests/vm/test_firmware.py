@@ -89,7 +89,7 @@ def refused(vm: VM) -> str:
 
 
 @vmtest(KERNELS)
-def an_honest_table_is_believed(t: Context) -> None:
+def well_formed_table_is_accepted(t: Context) -> None:
     """The control: nothing about the table itself keeps the module from loading."""
     vm = machine(t)
     say(vm)

@@ -80,11 +80,11 @@ def tests_in_table() -> set[str]:
 
 
 def draws(program: str) -> list[str]:
-    """What its answer to a request has, a line each; a mended.* one what had to be fixed."""
+    """What its answer to a request has, a line each; a fixed.* one what had to be fixed."""
     rows = {draw: row for (language, draw), row in table().items() if language == NAMES[kind(program)]}
-    if not program.startswith("mended."):
+    if not program.startswith("fixed."):
         return [*rows]
-    return [draw for draw, (without, mended) in rows.items() if without == "no" and mended != "-"]
+    return [draw for draw, (without, fixed) in rows.items() if without == "no" and fixed != "-"]
 
 
 def answers(vm: VM, program: str, requests: int) -> Values:
@@ -135,8 +135,8 @@ def languages(t: Context, vm: VM, commands: Mapping[str, str]) -> None:
             found[program, draw] = "no" if set(one[1:]) & set(other[1:]) else "yes"
     t.log("\n".join(f"{program} {draw}: {unique}" for (program, draw), unique in found.items()))
     for (program, draw), unique in found.items():
-        without, mended = table()[NAMES[kind(program)], draw]
-        said = mended if program.startswith("mended.") else without
+        without, fixed = table()[NAMES[kind(program)], draw]
+        said = fixed if program.startswith("fixed.") else without
         # What depends on the moment is said in other words, and not compared.
         assert said not in ("yes", "no") or unique == said, f"{program}: {draw} is unique: {unique}; {TABLE.name} says {said}"
 

@@ -102,7 +102,7 @@ def loaded_after_the_snapshot_needs_the_reseed(t: Context) -> None:
 
 
 @vmtest(timeout=120)
-def an_id_that_never_rests_holds_nobody(t: Context) -> None:
+def id_that_changes_on_every_read_delays_nobody(t: Context) -> None:
     """A hypervisor gone wild: calls may take their time, but their processes can be killed."""
     vm = t.boot(insmod="", ram_file=True, smp=2)
     wild = threading.Event()
