@@ -34,8 +34,8 @@
 #error "this kernel is too old: its RNDRESEEDCRNG does not reseed; 5.10.119, 5.15.45 and 5.18 do"
 #endif
 
-#ifndef CONFIG_ACPI
-#error "sysgenid needs a kernel with CONFIG_ACPI: it finds the VM generation id by ACPI."
+#if !defined(CONFIG_ACPI) && !defined(CONFIG_OF)
+#error "sysgenid needs a kernel with CONFIG_ACPI or CONFIG_OF: it finds the VM generation id there."
 #endif
 
 /* vma->vm_flags became read-only in 6.3. */

@@ -10,6 +10,7 @@
 #include <linux/sysfs.h>
 
 #include "compat.h"
+#include "source.h"
 #include "sysgenid.h"
 
 #define ID_SIZE 16
@@ -60,8 +61,12 @@ static bool id_is_disjoint_from_ram(phys_addr_t from, size_t size)
 }
 
 /* Return: what is wrong with it, or NULL. */
-static const char *id_check_address(u64 address)
+static const char *id_check_place(const struct sysgenid_place *place)
 {
+	u64 address = place->address;
+
+	if (place->size < ID_SIZE)
+		return "the VM generation id has less than 16 bytes";
 	if (!address || !IS_ALIGNED(address, sizeof(u64)) ||
 	    offset_in_page(address) + ID_SIZE > PAGE_SIZE)
 		return "the VM generation id is at address 0, unaligned, or across pages";
@@ -144,16 +149,16 @@ static const char *id_check(void)
 }
 
 /*
- * sysgenid_id_init - take the id at @address for the hardware id
+ * sysgenid_id_init - take the id at @place for the hardware id
  *
  * Return: 0; -ENODEV and @why it is not usable; -ENOMEM: that is not known.
  */
-int sysgenid_id_init(u64 address, const char **why)
+int sysgenid_id_init(const struct sysgenid_place *place, const char **why)
 {
-	*why = id_check_address(address);
+	*why = id_check_place(place);
 	if (*why)
 		return -ENODEV;
-	id_address = address;
+	id_address = place->address;
 	sysgenid.hardware_id = id_map(id_address, ID_SIZE);
 	if (!sysgenid.hardware_id) {
 		pr_err("not loaded: the VM generation id cannot be mapped\n");

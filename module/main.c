@@ -22,13 +22,10 @@ static bool guard = true;
 module_param(guard, bool, 0444);
 MODULE_PARM_DESC(guard, "Compare on interrupts, in the RNG; undo reseeds in flight (default: yes)");
 
-static bool listening;
-
 /* Nothing of ours runs by itself when this returns. */
 static void main_stop(void)
 {
-	if (listening)
-		sysgenid_source_acpi.unlisten();
+	sysgenid_sources_unlisten();
 	sysgenid_guard_stop();
 	sysgenid_generation_stop();
 	sysgenid_inflight_stop();
@@ -37,7 +34,6 @@ static void main_stop(void)
 static int __init main_init(void)
 {
 	const char *why = NULL;
-	u64 address;
 	int ret;
 
 	ret = sysgenid_state_init();
@@ -53,12 +49,10 @@ static int __init main_init(void)
 	if (ret)
 		goto err_generation;
 
-	ret = sysgenid_source_acpi.find(&address, &why);
-	if (!ret)
-		ret = sysgenid_id_init(address, &why);
+	ret = sysgenid_sources_find(&why);
 	/* A node that never changes is worse than none: clients trust it. */
 	if (why && !software)
-		pr_err("not loaded: %s. Let the hypervisor offer one (QEMU: -device vmgenid), or load with software=1 if an agent triggers the generations.\n",
+		pr_err("not loaded: %s. Let the hypervisor offer one (QEMU on x86: -device vmgenid), or load with software=1 if an agent triggers the generations.\n",
 		       why);
 	/* Without memory it is not known whether there is one. */
 	if (ret && !(why && software))
@@ -71,13 +65,8 @@ static int __init main_init(void)
 	sysgenid_inflight_start(guard);
 	sysgenid_generation_start();
 	sysgenid_guard_start(guard);
-	if (sysgenid_id_present()) {
-		ret = sysgenid_source_acpi.listen(sysgenid_compare_soon);
-		listening = ret >= 0;
-		if (!listening)
-			pr_warn("no notifications of the VM generation id: sleeping programs learn late\n");
-		sysgenid_compare_often(ret > 0);
-	}
+	if (sysgenid_id_present())
+		sysgenid_compare_often(sysgenid_sources_listen(sysgenid_compare_soon));
 
 	ret = sysgenid_chardev_init();
 	if (ret)
@@ -115,8 +104,6 @@ static void __exit main_exit(void)
 }
 module_exit(main_exit);
 
-MODULE_ALIAS("acpi*:VM_GEN_COUNTER:*");
-MODULE_ALIAS("acpi*:VMGENCTR:*");
 MODULE_DESCRIPTION("System generation: tells programs that this virtual machine was cloned");
 MODULE_AUTHOR("The sysgenid authors");
 MODULE_VERSION(SYSGENID_VERSION);

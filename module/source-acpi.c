@@ -11,6 +11,7 @@
  */
 #include <linux/acpi.h>
 #include <linux/errno.h>
+#include <linux/module.h>
 #include <linux/string.h>
 
 #include "source.h"
@@ -22,6 +23,9 @@ static char *const acpi_device_ids[] = { "VM_GEN_COUNTER", "VMGENCTR" };
 static const char *const acpi_notified_ids[] = {
 	"QEMUVGID", "FCVMGID", "VMGENCTR", "HYPER_V_GEN_COUNTER_V1", "MSFT1002",
 };
+
+/* The method gives an address alone. */
+#define ACPI_ID_SIZE 16
 
 static acpi_handle acpi_device;
 static void (*acpi_changed)(void);
@@ -35,7 +39,7 @@ static acpi_status acpi_found(acpi_handle handle, u32 level, void *others, void 
 	return AE_OK;
 }
 
-static int acpi_find(u64 *address, const char **why)
+static int acpi_find(struct sysgenid_place *place, const char **why)
 {
 	struct acpi_buffer buffer = { ACPI_ALLOCATE_BUFFER, NULL };
 	union acpi_object *obj;
@@ -44,10 +48,8 @@ static int acpi_find(u64 *address, const char **why)
 
 	for (i = 0; i < ARRAY_SIZE(acpi_device_ids); i++)
 		acpi_get_devices(acpi_device_ids[i], acpi_found, &others, NULL);
-	if (!acpi_device) {
-		*why = "no VM generation id (ACPI VM_Gen_Counter) here";
-		return -ENODEV;
-	}
+	if (!acpi_device)
+		return -ENOENT;
 	/* Whatever the others are: the kernel's own driver takes the first, too. */
 	if (others)
 		pr_warn("%d VM generation ids: using the first\n", others + 1);
@@ -68,8 +70,9 @@ static int acpi_find(u64 *address, const char **why)
 	    obj->package.elements[1].type != ACPI_TYPE_INTEGER)
 		*why = "the ACPI method ADDR of the VM generation id does not return two integers";
 	else
-		*address = obj->package.elements[0].integer.value |
-			   obj->package.elements[1].integer.value << 32;
+		place->address = obj->package.elements[0].integer.value |
+				 obj->package.elements[1].integer.value << 32;
+	place->size = ACPI_ID_SIZE;
 	ACPI_FREE(buffer.pointer);
 	return *why ? -ENODEV : 0;
 }
@@ -117,3 +120,6 @@ const struct sysgenid_source sysgenid_source_acpi = {
 	.listen = acpi_listen,
 	.unlisten = acpi_unlisten,
 };
+
+MODULE_ALIAS("acpi*:VM_GEN_COUNTER:*");
+MODULE_ALIAS("acpi*:VMGENCTR:*");

@@ -5,20 +5,36 @@
 
 #include <linux/types.h>
 
+/* Physical memory with an id, not checked yet. */
+struct sysgenid_place {
+	u64 address;
+	u64 size;
+};
+
 /*
- * @find: looks for the id. Return: 0 and its physical address, not checked yet;
- *	-ENODEV and @why there is none; -ENOMEM: that is not known.
+ * @find: looks for the id. Return: 0 and its @place; -ENOENT: none is here; -ENODEV:
+ *	there is one, and @why it is of no use; -ENOMEM: that is not known.
  * @listen: has @notify called, in any context, when the id may have changed.
- *	Return: 1 if this hypervisor is known to notify, 0 if not, or -EIO if
+ *	Return: 1 if this hypervisor is known to notify, 0 if not, or -errno if
  *	nothing will be heard.
  * @unlisten: after a successful @listen; @notify is not called any more.
  */
 struct sysgenid_source {
-	int (*find)(u64 *address, const char **why);
+	int (*find)(struct sysgenid_place *place, const char **why);
 	int (*listen)(void (*notify)(void));
 	void (*unlisten)(void);
 };
 
+#ifdef CONFIG_ACPI
 extern const struct sysgenid_source sysgenid_source_acpi;
+#endif
+#ifdef CONFIG_OF
+extern const struct sysgenid_source sysgenid_source_of;
+#endif
+
+/* sources.c: all of them. */
+int sysgenid_sources_find(const char **why);
+bool sysgenid_sources_listen(void (*notify)(void));
+void sysgenid_sources_unlisten(void);
 
 #endif /* SYSGENID_SOURCE_H */

@@ -55,6 +55,7 @@ struct sysgenid_state {
 extern struct sysgenid_state sysgenid;
 
 struct sysgenid_identity;
+struct sysgenid_place;
 struct device;
 struct sysgenid_user;
 
@@ -126,7 +127,7 @@ static inline bool sysgenid_file_outdated(const struct sysgenid_file *f, u32 *ge
 }
 
 /* id.c */
-int sysgenid_id_init(u64 address, const char **why);
+int sysgenid_id_init(const struct sysgenid_place *place, const char **why);
 void sysgenid_id_exit(void);
 bool sysgenid_id_present(void);
 bool sysgenid_id_read(u64 id[2]);

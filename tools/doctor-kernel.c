@@ -2,6 +2,7 @@
 /* The kernel, what the hypervisor offers it, and the module. */
 #define _GNU_SOURCE
 #include <dirent.h>
+#include <ftw.h>
 #include <glob.h>
 #include <string.h>
 #include <unistd.h>
@@ -76,13 +77,15 @@ static void examine_own_driver(struct doctor *d)
 }
 
 /* ACPI: where the device is, or false. */
-static bool find_hardware_id(char *where, size_t size)
+static bool find_by_acpi(const char *root, char *where, size_t size)
 {
-	char modalias[512], path[512];
+	char pattern[512], modalias[512], path[512];
 	bool found = false;
 	glob_t g;
 
-	if (glob("/sys/bus/acpi/devices/*/modalias", 0, NULL, &g))
+	snprintf(pattern, sizeof(pattern), "%s/sys/bus/acpi/devices/*/modalias",
+		 root);
+	if (glob(pattern, 0, NULL, &g))
 		return false;
 	for (size_t i = 0; i < g.gl_pathc && !found; i++) {
 		if (!first_line(g.gl_pathv[i], modalias, sizeof(modalias)))
@@ -101,6 +104,54 @@ static bool find_hardware_id(char *where, size_t size)
 	return found;
 }
 
+#define DEVICETREE "/sys/firmware/devicetree/base"
+
+/* The property is a list of strings, each with a 0 at its end. */
+static bool is_compatible(const char *path, const char *compatible)
+{
+	char list[1024];
+	FILE *f = fopen(path, "re");
+	size_t n, len;
+
+	if (!f)
+		return false;
+	n = fread(list, 1, sizeof(list) - 1, f);
+	fclose(f);
+	list[n] = 0;
+	for (size_t i = 0; i < n; i += len + 1) {
+		len = strlen(list + i);
+		if (!strcmp(list + i, compatible))
+			return true;
+	}
+	return false;
+}
+
+/* Of the walk that is under way: nftw(3) hands nothing to its function. */
+static char node[512];
+
+static int look_at_property(const char *path, const struct stat *st, int type,
+			    struct FTW *ftw)
+{
+	(void)st;
+	if (type != FTW_F || strcmp(path + ftw->base, "compatible") ||
+	    !is_compatible(path, "microsoft,vmgenid"))
+		return 0;
+	snprintf(node, sizeof(node), "%.*s", ftw->base - 1, path);
+	return 1;
+}
+
+/* Devicetree: which node it is, or false. */
+static bool find_by_devicetree(const char *root, char *where, size_t size)
+{
+	char top[512];
+
+	snprintf(top, sizeof(top), "%s" DEVICETREE, root);
+	if (nftw(top, look_at_property, 8, FTW_PHYS) != 1)
+		return false;
+	snprintf(where, size, "%s", node + strlen(top));
+	return true;
+}
+
 /* A clone has the devices of its source, which had none. */
 #define SOURCE_WITH_ID                                                         \
 	"start the machine with one, before it is snapshotted (QEMU: -device " \
@@ -112,9 +163,12 @@ void examine_hardware_id(struct doctor *d)
 
 	first_line("/sys/class/misc/sysgenid/sources", sources,
 		   sizeof(sources));
-	if (find_hardware_id(where, sizeof(where)))
+	if (find_by_acpi(d->root, where, sizeof(where)))
 		finding(d, GOOD, "hypervisor", NULL,
 			"offers a VM generation id (ACPI %s)", where);
+	else if (find_by_devicetree(d->root, where, sizeof(where)))
+		finding(d, GOOD, "hypervisor", NULL,
+			"offers a VM generation id (devicetree %s)", where);
 	else if (strstr(sources, "vmgenid") ||
 		 d->sources & 1u << SYSGENID_SOURCE_VMGENID)
 		finding(d, GOOD, "hypervisor", NULL,

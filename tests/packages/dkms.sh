@@ -29,7 +29,7 @@ built()
 
 kernel=$(basename /lib/modules/*)
 version=$(cat /mnt/source/VERSION)
-# Too old, or without ACPI, and nothing is built; strange, and in front of the real one, which must get its module all the same.
+# Too old, or without ACPI and devicetree: nothing is built. Strange, and in front of the real one, which must get its module all the same.
 old=4.19.0-old strange=5.99.0-strange no_acpi=6.99.0-no-acpi
 fake "$old"
 fake "$strange"
