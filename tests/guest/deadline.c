@@ -16,6 +16,8 @@
 
 #include <sysgenid/abi.h>
 
+#include "errno-name.h"
+
 static int64_t now_ms(void)
 {
 	struct timespec t;
@@ -45,7 +47,7 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	start = now_ms();
 	ret = ioctl(fd, SYSGENID_WAIT_GENERATION, &wait);
-	printf("%s %lld\n", ret ? strerrorname_np(errno) : "0",
+	printf("%s %lld\n", ret ? errno_name(errno) : "0",
 	       (long long)(now_ms() - start));
 	return 0;
 }

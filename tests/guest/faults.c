@@ -29,6 +29,8 @@
 
 #include <sysgenid/abi.h>
 
+#include "errno-name.h"
+
 #define DEBUGFS	   "/sys/kernel/debug/"
 #define ATTRIBUTES "/sys/class/misc/sysgenid/"
 
@@ -123,7 +125,7 @@ static void count(struct tally *t, const int *errnos, long result)
 			return;
 		}
 	}
-	wrong("%s", strerrorname_np((int)-result));
+	wrong("%s", errno_name((int)-result));
 }
 
 /* Have all the errnos come that are expected? */
@@ -146,9 +148,9 @@ static void report(const struct tally *t, const int *errnos)
 	if (t->ignored)
 		printf(", %u ignored", t->ignored);
 	for (i = 0; i < ERRNOS && errnos[i]; i++) {
-		printf(", %s %u", strerrorname_np(errnos[i]), t->failed[i]);
+		printf(", %s %u", errno_name(errnos[i]), t->failed[i]);
 		if (!t->failed[i])
-			wrong("never %s", strerrorname_np(errnos[i]));
+			wrong("never %s", errno_name(errnos[i]));
 	}
 	puts("");
 	fflush(stdout);
@@ -586,7 +588,7 @@ static bool run_at(const struct call *c, struct tally *tally)
 	if (failed)
 		count(tally, c->errnos, result);
 	else if (result < 0)
-		wrong("%s without cause", strerrorname_np((int)-result));
+		wrong("%s without cause", errno_name((int)-result));
 	return failed;
 }
 
@@ -680,8 +682,7 @@ static void run_load(bool loading, unsigned int first, const int *errnos)
 		if (loading == (result >= 0) && unload())
 			wrong("cannot unload");
 		if (!failed && result < 0)
-			wrong("%s without cause",
-			      strerrorname_np((int)-result));
+			wrong("%s without cause", errno_name((int)-result));
 		if (!failed)
 			break;
 		count(&tally, errnos, result);

@@ -14,6 +14,8 @@
 
 #include <sysgenid/abi.h>
 
+#include "errno-name.h"
+
 int main(int argc, char **argv)
 {
 	int count = argc > 2 ? atoi(argv[2]) : 0, i;
@@ -26,7 +28,7 @@ int main(int argc, char **argv)
 			break;
 	}
 	printf("ready %d%s%s\n", i, i < count ? " " : "",
-	       i < count ? strerrorname_np(errno) : "");
+	       i < count ? errno_name(errno) : "");
 	fflush(stdout);
 	pause();
 }

@@ -60,10 +60,36 @@ static void must(bool good, const char *what)
 	}
 }
 
+/* Was this processor interrupted since the last watch()? */
+#ifdef __aarch64__
 /*
- * Was this processor interrupted since the last watch()? A return from the kernel
- * to a program by IRET clears a segment register that holds a null selector with
- * other bits than none.
+ * A return from the kernel to a program by ERET clears the exclusive monitor, and a
+ * store-exclusive fails then. Other accesses between the two may clear it, too, on
+ * some processors, but not in QEMU's translator.
+ */
+static __thread uint32_t watched, was_interrupted_before;
+
+static inline void watch(void)
+{
+	uint32_t value;
+
+	was_interrupted_before = 0;
+	__asm__ volatile("ldxr %w0, %1" : "=r"(value) : "Q"(watched));
+}
+
+static inline bool interrupted(void)
+{
+	uint32_t failed, value;
+
+	__asm__ volatile("stxr %w0, wzr, %2\n\tldxr %w1, %2"
+			 : "=&r"(failed), "=r"(value), "+Q"(watched));
+	was_interrupted_before |= failed;
+	return was_interrupted_before;
+}
+#else
+/*
+ * A return from the kernel to a program by IRET clears a segment register that holds
+ * a null selector with other bits than none.
  */
 static inline void watch(void)
 {
@@ -77,6 +103,7 @@ static inline bool interrupted(void)
 	__asm__ volatile("mov %%es, %0" : "=r"(selector));
 	return !selector;
 }
+#endif
 
 static void begin(const struct loop *l)
 {

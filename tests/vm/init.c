@@ -74,7 +74,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CONTROL	   "/dev/ttyS1"
+#ifdef __aarch64__
+/* The only 8250 there: the console is a PL011. */
+#define CONTROL "/dev/ttyS0"
+#else
+#define CONTROL "/dev/ttyS1"
+#endif
 #define MAX_LINE   (64 << 10)
 #define MAX_WORDS  256
 #define MAX_OUTPUT (8 << 20)

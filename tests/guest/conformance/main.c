@@ -10,6 +10,7 @@
 #include <time.h>
 #include <grp.h>
 
+#include "../errno-name.h"
 #include "conformance.h"
 
 enum { CASE_LIMIT = 100, PASSED = 0, FAILED = 1, SKIPPED = 77 };
@@ -48,8 +49,8 @@ void expect_value(long want, long got, const char *what, const char *file,
 	if (got != want)
 		fail("%s:%d: %s gives %ld%s%s%s instead of %ld", file, line,
 		     what, got, got == -1 ? " (" : "",
-		     got == -1 ? strerrorname_np(errno) : "",
-		     got == -1 ? ")" : "", want);
+		     got == -1 ? errno_name(errno) : "", got == -1 ? ")" : "",
+		     want);
 }
 
 void expect_error(int want, long got, int error, const char *what,
@@ -57,10 +58,10 @@ void expect_error(int want, long got, int error, const char *what,
 {
 	if (got != -1)
 		fail("%s:%d: %s gives %ld instead of %s", file, line, what, got,
-		     strerrorname_np(want));
+		     errno_name(want));
 	if (error != want)
 		fail("%s:%d: %s gives %s instead of %s", file, line, what,
-		     strerrorname_np(error), strerrorname_np(want));
+		     errno_name(error), errno_name(want));
 }
 
 static int open_mode(int mode)

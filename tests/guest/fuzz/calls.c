@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../errno-name.h"
 #include "fuzz.h"
 
 struct request {
@@ -110,9 +111,9 @@ void expect_any(struct world *w, long got, const long *want, size_t n,
 		len += (size_t)snprintf(
 			wanted + len, sizeof(wanted) - len, "%s%ld%s%s",
 			i ? " or " : "", want[i], want[i] < 0 ? " " : "",
-			want[i] < 0 ? strerrorname_np((int)-want[i]) : "");
+			want[i] < 0 ? errno_name((int)-want[i]) : "");
 	wrong(w, "%s gives %ld %s instead of %s", what, got,
-	      got < 0 && got > -4096 ? strerrorname_np((int)-got) : "", wanted);
+	      got < 0 && got > -4096 ? errno_name((int)-got) : "", wanted);
 }
 
 struct slot *slot(struct world *w, uint32_t raw)
@@ -460,8 +461,12 @@ void op_poll(struct world *w, const struct op *op)
 	}
 	*p = (struct pollfd){ .fd = s->fd,
 			      .events = (short)(op->a[2] | POLLIN) };
-	got = op->a[1] % 3 == 1 ? CALL(w, SYS_poll, p, 1, 0) :
-				  CALL(w, SYS_ppoll, p, 1, none, NULL, 0);
+#ifdef SYS_poll
+	if (op->a[1] % 3 == 1)
+		got = CALL(w, SYS_poll, p, 1, 0);
+	else
+#endif
+		got = CALL(w, SYS_ppoll, p, 1, none, NULL, 0);
 	EXPECT(w, got, "poll", ready);
 	if (!w->blind && f->node == GENERATION &&
 	    (p->revents & ~(POLLIN | POLLRDNORM) ||
