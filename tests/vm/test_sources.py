@@ -139,7 +139,7 @@ def wait_until_awake(vm: VM) -> None:
     wait_until(awake, 60, "the machine to wake", interval=0.5)
 
 
-@vmtest(timeout=120)
+@vmtest("amd64", timeout=120)
 def resume_from_suspend_compares(t: Context) -> None:
     """A clone of a suspended machine: nothing notifies it when it wakes, and nobody asks."""
     vm = t.boot(insmod="guard=0 compare_interval_ms=0", ram_file=True)
@@ -160,8 +160,7 @@ def resume_from_suspend_compares(t: Context) -> None:
 @vmtest()
 def page_with_other_data_is_not_offered(t: Context) -> None:
     vm = t.boot(ram_file=True)
-    address = vm.guid_address
-    vm.memory[(address & ~0xFFF) + 0x800] = 1
+    vm.poke((vm.guid_address & ~0xFFF) + 0x800, b"\1")
     assert vm.insmod() == 0
     assert refused(vm) == errno.EBUSY
     assert "Device or resource busy" in vm.run("cat", "/dev/sysgenid-hw").out
@@ -189,11 +188,11 @@ def page_that_gets_other_data_later_is_refused_from_then_on(t: Context) -> None:
         vm.wait_output("late", f"^{expected}$", limit=20)
 
     mapped("mapped")
-    vm.memory[other] = 1
+    vm.poke(other, b"\1")
     mapped(busy)
     assert busy in vm.run("cat", "/dev/sysgenid-hw").out
     assert refused(vm) == errno.EBUSY
-    vm.memory[other] = 0
+    vm.poke(other, b"\0")
     assert busy not in vm.run("cat", "/dev/sysgenid-hw").out
     assert refused(vm) == 0
 

@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 from . import cache
+from .architectures import AMD64, Architecture
 from .control import GuestError
 from .limits import Timeout
 from .qemu import VM, Machine
@@ -35,8 +36,10 @@ def _boots(kernel: Path, initrd: Path) -> bool:
     return True
 
 
-def accelerator(kernel: Path, initrd: Path) -> str:
+def accelerator(kernel: Path, initrd: Path, architecture: Architecture = AMD64) -> str:
     """ "kvm" or "tcg"; the kernel and initramfs are those of the probe."""
+    if architecture.foreign:
+        return "tcg"
     forced = os.environ.get("SYSGENID_ACCEL")
     if forced:
         return forced

@@ -17,10 +17,10 @@ import shutil
 from pathlib import Path
 
 from . import cache
+from .architectures import HOST
 from .limits import ToolError, run_tool
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-ARCHITECTURE = "amd64"
 # Suites that move have neither updates nor security beside them.
 MOVING = ("sid", "experimental")
 
@@ -52,12 +52,13 @@ def mirrors() -> dict[str, str]:
 
 
 class Apt:
-    """The packages of one suite."""
+    """The packages of one suite and architecture."""
 
-    def __init__(self, suite: str) -> None:
+    def __init__(self, suite: str, architecture: str = HOST) -> None:
         self.suite = suite
+        self.architecture = architecture
         self.base = suite.removesuffix("-backports")
-        self.folder = cache.folder() / "apt" / suite
+        self.folder = cache.folder() / "apt" / (suite if architecture == HOST else f"{suite}-{architecture}")
         self._config = self.folder / "apt.conf"
 
     def sources(self) -> list[str]:
@@ -108,7 +109,7 @@ class Apt:
             "\n".join(
                 [
                     *self.options(),
-                    f'APT::Architecture "{ARCHITECTURE}";',
+                    f'APT::Architecture "{self.architecture}";',
                     'APT::Sandbox::User "root";',
                     "#clear APT::Update::Post-Invoke;",
                     "#clear APT::Update::Post-Invoke-Success;",

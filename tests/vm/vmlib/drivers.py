@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from . import cache
-from .apt import Apt
 from .kernels import Kernel, retry_after_look_up, version
 from .limits import run_tool
 
@@ -27,7 +26,7 @@ def _fetch(kernel: Kernel, names: list[str]) -> Path:
         for package, package_version in (*today.image_packages, last):
             if any(tree.rglob("*.ko*")):
                 break
-            deb = Apt(kernel.suite).download(package, package_version, to)
+            deb = kernel.apt.download(package, package_version, to)
             patterns = [f"*/{name}.ko*" for name in names]
             run_tool(["bash", "-c", UNPACK, "unpack", deb, tree, *patterns], UNPACK_LIMIT, f"unpacking {package}")
             deb.unlink()

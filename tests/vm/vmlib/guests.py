@@ -13,7 +13,8 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from . import cache, mutants, repo
+from . import cache, cross, mutants, repo
+from .architectures import AMD64, Architecture
 from .limits import run_tool
 
 COMPILE_LIMIT = 120.0
@@ -21,17 +22,28 @@ FLAGS = ("-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-pthrea
 FOLDERS = ("include", "module/uapi", "lib")
 # Programs that also run as 32-bit ones, to try the compat paths of the module: NAME becomes NAME-32.
 ALSO_32_BIT = ("clients", "conformance")
+# Of programs that only x86 has: ports, and the time stamp counter.
+ONLY_X86 = ("fw-cfg.h", "x86intrin.h")
 # Examples that every guest has.
 EVERYWHERE = ("ids", "ids-plain")
 
 
 @functools.cache
-def _compiler() -> str:
+def _compiler(architecture: Architecture) -> str:
+    if architecture.foreign:
+        return str(cross.root(architecture))
     return run_tool(["gcc", "--version"], 30, "gcc --version").splitlines()[0]
 
 
-def _headers(top: Path) -> list[Path]:
-    own = [top / folder.relative_to(repo.TOP) for folder in (repo.GUEST, repo.EXAMPLES)]
+@functools.cache
+def _libcheck(architecture: Architecture) -> list[str]:
+    if architecture.foreign:
+        return ["-lcheck", "-lsubunit", "-lm", "-lrt"]
+    return run_tool(["pkg-config", "--static", "--libs", "check"], 30, "pkg-config check").split()
+
+
+def headers(top: Path) -> list[Path]:
+    own = [top / folder.relative_to(repo.TOP) for folder in (repo.GUEST, repo.EXAMPLES, repo.TOP / "overseer")]
     return [p for name in FOLDERS for p in (top / name).rglob("*.h")] + [p for folder in own for p in folder.glob("*.h")]
 
 
@@ -62,6 +74,7 @@ def compile_program(
     defines: Iterable[str] = (),
     shared: bool = False,
     top: Path = repo.TOP,
+    architecture: Architecture = AMD64,
 ) -> Path:
     """The static program of a source file or directory, linked with the library or libcheck if it includes their header.
 
@@ -74,18 +87,21 @@ def compile_program(
     own = sources + (sorted(source.glob("*.h")) if source.is_dir() else [])
     libraries: list[str] = []
     if _includes(own, "check.h"):
-        libraries = run_tool(["pkg-config", "--static", "--libs", "check"], 30, "pkg-config check").split()
+        libraries = _libcheck(architecture)
     if _includes(own, "sysgenid.h"):
         sources += sorted((top / "lib").glob("*.c"))
     flags = [flag for flag in FLAGS if flag != "-static" or not shared]
-    flags += [*(["-m32"] if bits == 32 else []), *(f"-D{name}" for name in defines)]
+    flags += [*(["-m32"] if bits == 32 and not architecture.foreign else []), *(f"-D{name}" for name in defines)]
+    compiler = f"{architecture.compiler32 if bits == 32 else architecture.compiler}gcc"
     recipe: cache.Recipe = {
-        "sources": cache.tree_hash(top, {*sources, *own, *_headers(top)}),
+        "sources": cache.tree_hash(top, {*sources, *own, *headers(top)}),
         "main": str(source.relative_to(top)),
         "flags": flags,
         "libraries": libraries,
-        "compiler": _compiler(),
+        "compiler": _compiler(architecture),
     }
+    if architecture.foreign:
+        recipe["program"] = compiler
     if patch:
         recipe["patch"] = cache.file_hash(patch)
 
@@ -95,12 +111,31 @@ def compile_program(
         if patch:
             inputs = [patched(source, patch, to / "tree"), *sources[1:]]
             include.append(f"-I{repo.GUEST}")
-        command: list[str | Path] = ["gcc", *flags, *include, "-o", to / "program", *inputs, *libraries]
-        run_tool(command, COMPILE_LIMIT, f"compiling {source.name}, {bits} bits")
+        command: list[str | Path] = [compiler, *flags, *include, "-o", to / "program", *inputs, *libraries]
+        what = f"compiling {source.name}, {bits} bits"
+        if architecture.foreign:
+            _copy({*inputs, *own, *headers(top)}, to, top)
+            cross.run(architecture, to, [_inside(word, to, top) for word in command], COMPILE_LIMIT, what)
+        else:
+            run_tool(command, COMPILE_LIMIT, what)
         shutil.rmtree(to / "tree", ignore_errors=True)
         return ["program"]
 
     return cache.entry("program", recipe, make) / "program"
+
+
+def _copy(files: Iterable[Path], to: Path, top: Path) -> None:
+    """Into the tree of a build in a root, where the patched ones are already."""
+    for path in files:
+        target = to / "tree" / path.relative_to(top) if path.is_relative_to(top) else path
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, target)
+
+
+def _inside(word: str | Path, to: Path, top: Path) -> str:
+    """A word of the compiler's command line, in a root with the directory as /build."""
+    return str(word).replace(str(to), "/build").replace(str(top), "/build/tree")
 
 
 def c_library(root: Path) -> dict[str, Path]:
@@ -109,19 +144,25 @@ def c_library(root: Path) -> dict[str, Path]:
     return {name: (root / "usr" / name).resolve() for name in names}
 
 
-def init() -> Path:
+def init(architecture: Architecture = AMD64) -> Path:
     """PID 1."""
-    return compile_program(repo.VM / "init.c")
+    return compile_program(repo.VM / "init.c", architecture=architecture)
 
 
-def programs() -> dict[str, Path]:
+def _runs_on(source: Path, architecture: Architecture) -> bool:
+    return architecture == AMD64 or source.is_dir() or not any(_includes([source], header) for header in ONLY_X86)
+
+
+def programs(architecture: Architecture = AMD64) -> dict[str, Path]:
     """All programs of tests/guest, and some of examples, by the name they have in the guest."""
     found = {}
     folders = {path.parent for path in repo.GUEST.glob("*/*.c")}
     examples = {repo.EXAMPLES / f"{name}.c" for name in EVERYWHERE}
     for source in sorted([*repo.GUEST.glob("*.c"), *examples, *folders]):
-        found[source.stem] = compile_program(source)
+        if not _runs_on(source, architecture):
+            continue
+        found[source.stem] = compile_program(source, architecture=architecture)
         if source.stem in ALSO_32_BIT:
-            found[f"{source.stem}-32"] = compile_program(source, bits=32)
-    found["sysgenidctl"] = compile_program(repo.TOP / "tools")
+            found[f"{source.stem}-32"] = compile_program(source, bits=32, architecture=architecture)
+    found["sysgenidctl"] = compile_program(repo.TOP / "tools", architecture=architecture)
     return found

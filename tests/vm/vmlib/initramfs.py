@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from . import cache, guests
+from . import cache, cross, guests
+from .architectures import AMD64, Architecture
 from .limits import run_tool
 
 BUSYBOX = Path("/bin/busybox")
@@ -48,7 +49,11 @@ def _applets() -> list[str]:
     return run_tool([BUSYBOX, "--list"], 30, "busybox --list").split()
 
 
-def write(path: Path, files: Mapping[str, Path]) -> None:
+def _busybox(architecture: Architecture) -> Path:
+    return cross.busybox(architecture) if architecture.foreign else BUSYBOX
+
+
+def write(path: Path, files: Mapping[str, Path], architecture: Architecture = AMD64) -> None:
     """Write an archive with PID 1, busybox for people, and files by their path in the guest."""
     with path.open("wb") as out:
         archive = Newc(out)
@@ -58,8 +63,8 @@ def write(path: Path, files: Mapping[str, Path]) -> None:
         archive.add("dev/null", stat.S_IFCHR | 0o666, device=(1, 3))
         for name, text in ETC.items():
             archive.add(name, stat.S_IFREG | 0o644, text.encode())
-        archive.add("init", stat.S_IFREG | 0o755, guests.init().read_bytes())
-        archive.add("bin/busybox", stat.S_IFREG | 0o755, BUSYBOX.read_bytes())
+        archive.add("init", stat.S_IFREG | 0o755, guests.init(architecture).read_bytes())
+        archive.add("bin/busybox", stat.S_IFREG | 0o755, _busybox(architecture).read_bytes())
         for applet in _applets():
             if f"bin/{applet}" not in files and applet != "busybox":
                 archive.add(f"bin/{applet}", stat.S_IFLNK | 0o777, b"busybox")
@@ -69,20 +74,20 @@ def write(path: Path, files: Mapping[str, Path]) -> None:
         archive.close()
 
 
-def build(module: Path | None) -> Path:
+def build(module: Path | None, architecture: Architecture = AMD64) -> Path:
     """The archive with all guest programs in /bin, and the module as /sysgenid.ko if one is given."""
-    files = {f"bin/{name}": path for name, path in guests.programs().items()}
+    files = {f"bin/{name}": path for name, path in guests.programs(architecture).items()}
     if module:
         files["sysgenid.ko"] = module
     recipe: cache.Recipe = {
-        "init": str(guests.init()),
+        "init": str(guests.init(architecture)),
         "files": {name: str(path) for name, path in files.items()},
-        "busybox": cache.file_hash(BUSYBOX),
+        "busybox": cache.file_hash(_busybox(architecture)),
         "layout": 1,
     }
 
     def make(to: Path) -> list[str]:
-        write(to / "initrd", files)
+        write(to / "initrd", files, architecture)
         return ["initrd"]
 
     return cache.entry("initramfs", recipe, make) / "initrd"

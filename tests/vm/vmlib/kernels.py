@@ -19,6 +19,7 @@ from typing import TypeVar
 
 from . import cache, repo
 from .apt import Apt
+from .architectures import ALL, HOST, Architecture
 from .limits import Timeout, ToolError, Unavailable, run_tool
 
 T = TypeVar("T")
@@ -49,6 +50,20 @@ class Kernel:
         for value, known in ((self.tests, TESTS), (self.expectation, EXPECTATIONS)):
             if value not in known:
                 raise ToolError(f"kernels.list: {self.name}: {value!r} is none of {', '.join(known)}")
+
+    @property
+    def architecture(self) -> Architecture:
+        """That of the image, whose name ends with it."""
+        return ALL.get(self.image.rpartition("-")[2], ALL[HOST])
+
+    @property
+    def index(self) -> str:
+        """The suite, and the architecture if it is not the host's: kernels that are looked up together."""
+        return f"{self.suite}-{self.architecture.name}" if self.architecture.foreign else self.suite
+
+    @property
+    def apt(self) -> Apt:
+        return Apt(self.suite, self.architecture.name)
 
     @property
     def may_be_absent(self) -> bool:
@@ -105,8 +120,9 @@ def get_kernel(name: str) -> Kernel:
     raise ToolError(f"no kernel {name} in kernels.list; there are {known}")
 
 
-def of_suite(suite: str) -> list[Kernel]:
-    return [k for k in all_kernels() if k.suite == suite]
+def beside(kernel: Kernel) -> list[Kernel]:
+    """The kernels of its suite and architecture, itself among them."""
+    return [k for k in all_kernels() if k.index == kernel.index]
 
 
 def _record(name: str) -> Path:
@@ -135,19 +151,19 @@ def looked_up(suite: str, name: str, look: Callable[[], T], complete: Callable[[
     return answer
 
 
-def _look_up(suite: str) -> dict[str, dict[str, object]]:
-    cache.note(f"looking up the kernels of {suite}")
-    apt = Apt(suite)
+def _look_up(wanted: Kernel) -> dict[str, dict[str, object]]:
+    cache.note(f"looking up the kernels of {wanted.index}")
+    apt = wanted.apt
     if apt.is_gone():
-        raise Unavailable(f"the archive has no suite {suite} any more")
+        raise Unavailable(f"the archive has no suite {wanted.suite} any more")
     apt.update()
     found: dict[str, dict[str, object]] = {}
-    for kernel in of_suite(suite):
+    for kernel in beside(wanted):
         images = apt.depends(kernel.image, IMAGE_PACKAGES)
         headers = dict(apt.depends(kernel.headers, HEADERS_PACKAGE))
         releases = [n.removeprefix("linux-image-") for n, _ in images if n.startswith("linux-image-")]
         if len(releases) != 1 or f"linux-headers-{releases[0]}" not in headers:
-            raise ToolError(f"{suite}: {kernel.image} is {images}, {kernel.headers} is {sorted(headers)}")
+            raise ToolError(f"{wanted.index}: {kernel.image} is {images}, {kernel.headers} is {sorted(headers)}")
         found[kernel.name] = {
             "row": [kernel.suite, kernel.image, kernel.headers],
             "release": releases[0],
@@ -165,9 +181,9 @@ def version(kernel: Kernel) -> Version:
         return built.version(kernel)
 
     def complete(rows: dict[str, dict[str, object]]) -> bool:
-        return all(rows.get(k.name, {}).get("row") == [k.suite, k.image, k.headers] for k in of_suite(kernel.suite))
+        return all(rows.get(k.name, {}).get("row") == [k.suite, k.image, k.headers] for k in beside(kernel))
 
-    rows = looked_up(kernel.suite, kernel.suite, lambda: _look_up(kernel.suite), complete)
+    rows = looked_up(kernel.suite, kernel.index, lambda: _look_up(kernel), complete)
     row = rows[kernel.name]
     packages = tuple((str(n), str(v)) for n, v in row["image_packages"])  # type: ignore[attr-defined]
     return Version(str(row["release"]), packages, str(row["headers_version"]))
@@ -179,7 +195,7 @@ def retry_after_look_up(kernel: Kernel, use: Callable[[], T]) -> T:
         return use()
     except ToolError as e:
         cache.note(f"{kernel.name}: {str(e).splitlines()[0]}; looking up its version again")
-        _record(f"source-{kernel.suite}" if kernel.fragments else kernel.suite).unlink(missing_ok=True)
+        _record(f"source-{kernel.suite}" if kernel.fragments else kernel.index).unlink(missing_ok=True)
         return use()
 
 
@@ -197,7 +213,7 @@ def _image(kernel: Kernel) -> Image:
         tree = to / "tree"
         tree.mkdir()
         for package, package_version in today.image_packages:
-            deb = Apt(kernel.suite).download(package, package_version, to)
+            deb = kernel.apt.download(package, package_version, to)
             pattern = ["--wildcards", "--no-wildcards-match-slash", *WANTED]
             script = 'dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" "${@:3}" || test "${PIPESTATUS[0]}" = 0'
             run_tool(["bash", "-c", script, "unpack", deb, tree, *pattern], 120, f"unpacking {package}")

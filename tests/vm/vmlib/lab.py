@@ -30,8 +30,9 @@ from . import accel, initramfs, kernels, module, repo, systems
 from .booted import BootedStates
 from .console import complaints, last_words, text
 from .control import GuestError
+from .devicetree import VMGENID
 from .limits import Timeout
-from .qemu import BOOT_LIMIT, CPU, VM, Guid, Machine, State, new_guid
+from .qemu import BOOT_LIMIT, VM, Guid, Machine, State, new_guid
 from .qmp import QmpError
 from .uefi import Uefi
 
@@ -103,9 +104,10 @@ class Lab:
         credit: bool = True,
         smp: int = 1,
         memory: int = 256,
-        cpu: str = CPU,
+        cpu: str = "",
         append: str = "",
         extra: Sequence[str] = (),
+        devicetree: Sequence[str] = (),
         ram_file: bool = False,
         uefi: Uefi | None = None,
         fresh: bool = False,
@@ -119,6 +121,8 @@ class Lab:
         * insmod: load it with these parameters ("" for none); any failure raises OSError. Where it is built in, these go
           to the kernel's command line.
         * credit: make the guest's RNG ready.
+
+        On architectures with a devicetree, devicetree names files of tests/vm/devicetree that change it.
         """
         if self.builtin:
             module, fresh = False, True
@@ -127,12 +131,14 @@ class Lab:
         machine = Machine(
             kernel=self.image.vmlinuz,
             initrd=initrd,
-            accel=accel.accelerator(self.image.vmlinuz, initrd),
+            accel=accel.accelerator(self.image.vmlinuz, initrd, self.kernel.architecture),
             smp=smp,
             memory=memory,
+            architecture=self.kernel.architecture,
             cpu=cpu,
             append=append,
             vmgenid=guid is not None,
+            devicetree=(*([VMGENID] if guid is not None else []), *devicetree),
             ram_file=ram_file,
             uefi=uefi,
             extra=tuple(extra),
@@ -216,7 +222,7 @@ class Lab:
     def initrd(self, with_module: bool = True, patch: str | Path | None = None) -> Path:
         """The initramfs, with the module (a mutant, if patch names one)."""
         ko = module.build_module(self.kernel, repo.MUTANTS / patch if patch else None) if with_module else None
-        return initramfs.build(ko)
+        return initramfs.build(ko, self.kernel.architecture)
 
     def clone(
         self, state: State, guid: Guid | None = "auto", *, paused: bool = False, ram_file: bool | None = None

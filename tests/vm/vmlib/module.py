@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 
 from . import built, cache, mutants, repo
+from .architectures import HOST
 from .kernels import Kernel, image, version
 from .limits import ToolError, run_tool
 from .roots import run_in_root
@@ -31,6 +32,10 @@ def kbuild(kernel: Kernel, tree: Path, variables: list[str], what: str, top: Pat
     against = built.tree(kernel) if kernel.fragments else None
     folder = "/build/linux" if against else f"/lib/modules/{version(kernel).release}/build"
     command = ["make", "-C", folder, "M=/build/module", "KCFLAGS=-Werror"]
+    if kernel.architecture.foreign:
+        # The headers ask dpkg-architecture's questions. Only the environment is older than their answers.
+        cross = kernel.architecture.compiler.removesuffix("-")
+        command[:0] = [f"DEB_BUILD_ARCH={HOST}", f"DEB_HOST_ARCH={kernel.architecture.name}", f"DEB_HOST_GNU_TYPE={cross}"]
     if not against or kernel.suite != "bullseye":
         # With few options 5.10's own headers have warnings.
         command.append("W=1")

@@ -28,6 +28,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+from . import devicetree
+from .architectures import AMD64, Architecture
 from .control import Control, GuestError, Reply
 from .limits import NotBooted, Timeout, patient, run_tool, wait_until
 from .qmp import Qmp, QmpError
@@ -36,11 +38,6 @@ from .uefi import Uefi
 P = ParamSpec("P")
 T = TypeVar("T")
 
-QEMU = "qemu-system-x86_64"
-# No RDRAND and no RDSEED: with them the guest's RNG differs in clones whatever anybody does. No CMPXCHG16B: after
-# it, the TCG of QEMU 7.2 leaves other bits than ZF of the flags undefined. An interrupt that saves them then restores a
-# trap flag that nobody set. Once in some thousand clones that was a double fault in the kernel's slab allocator.
-CPU = "qemu64,-cx16"
 BOOT_LIMIT = 90.0
 CLONE_LIMIT = 30.0
 SNAPSHOT_LIMIT = 60.0
@@ -58,12 +55,9 @@ _starter = concurrent.futures.ThreadPoolExecutor(1, "qemu-starter")
 Guid = uuid.UUID | str
 
 
-def command_line(append: str) -> str:
-    """The kernel's command line.
-
-    A kernel that gets no timer interrupt for a while at its very start panics. Here the load of the host is the cause,
-    not the timer: no_timer_check."""
-    return f"console=ttyS0 panic=-1 loglevel=5 no_timer_check {append}".strip()
+def command_line(append: str, architecture: Architecture = AMD64) -> str:
+    """The kernel's."""
+    return f"{architecture.kernel_options} {append}".strip()
 
 
 def new_guid() -> uuid.UUID:
@@ -83,14 +77,23 @@ class Machine:
     accel: str = "tcg"
     smp: int = 1
     memory: int = 256
-    cpu: str = CPU
+    architecture: Architecture = AMD64
+    # That of the architecture if it is empty.
+    cpu: str = ""
     append: str = ""
     vmgenid: bool = True
+    # Files of tests/vm/devicetree, on architectures that have one.
+    devicetree: tuple[str, ...] = ()
     ram_file: bool = False
     # Then the kernel, the initramfs and the command line come out of a signed image.
     uefi: Uefi | None = None
     disk: Path | None = None
     extra: tuple[str, ...] = ()
+
+    @property
+    def memory_is_a_file(self) -> bool:
+        """Asked for, or because the harness has to write the GUID."""
+        return self.ram_file or self.vmgenid and self.architecture.devicetree
 
 
 @dataclass(frozen=True)
@@ -164,23 +167,27 @@ class VM:
 
     def _command(self, qmp: int, control: int) -> list[str]:
         m = self.machine
-        argv = [QEMU, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-S"]
+        a = m.architecture
+        cpu = m.cpu or a.cpu
+        argv = [a.qemu, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-S"]
         argv += ["-accel", "tcg,thread=multi" if m.accel == "tcg" and m.smp > 1 else m.accel]
-        argv += ["-cpu", m.cpu, "-m", str(m.memory), "-smp", str(m.smp)]
+        argv += ["-cpu", cpu, "-m", str(m.memory), "-smp", str(m.smp)]
         if m.uefi:
             argv += m.uefi.options(self.folder)
-        elif m.ram_file:
+        elif m.memory_is_a_file:
             # The id is the one QEMU gives ordinary memory, so that state files fit both.
-            ram = f"memory-backend-file,id=pc.ram,size={m.memory}M,mem-path={self.folder}/ram,share=on"
-            argv += ["-object", ram, "-machine", "pc,memory-backend=pc.ram"]
+            ram = f"memory-backend-file,id={a.ram},size={m.memory}M,mem-path={self.folder}/ram,share=on"
+            argv += ["-object", ram, "-machine", f"{a.machine},memory-backend={a.ram}"]
         else:
-            argv += ["-machine", "pc"]
+            argv += ["-machine", a.machine]
+        if a.devicetree:
+            argv += ["-dtb", str(devicetree.build(a, cpu, m.memory, m.smp, m.devicetree))]
         if not m.uefi:
-            argv += ["-kernel", str(m.kernel), "-initrd", str(m.initrd), "-append", command_line(m.append)]
+            argv += ["-kernel", str(m.kernel), "-initrd", str(m.initrd), "-append", command_line(m.append, a)]
         argv += ["-chardev", f"socket,id=qmp,fd={qmp}", "-mon", "chardev=qmp,mode=control"]
         argv += ["-chardev", f"file,id=console,path={self.console}", "-serial", "chardev:console"]
-        argv += ["-chardev", f"socket,id=control,fd={control}", "-serial", "chardev:control"]
-        if m.vmgenid:
+        argv += ["-chardev", f"socket,id=control,fd={control}", *a.control]
+        if m.vmgenid and not a.devicetree:
             argv += ["-device", f"vmgenid,guid={self.guid}"]
         if self.disk:
             # Nothing of it needs to survive the host.
@@ -213,6 +220,7 @@ class VM:
     def boot(self, limit: float = BOOT_LIMIT) -> float:
         """Let a new VM boot to init; returns the seconds it took."""
         self._guarded(self.qmp.start)
+        self._write_own_guid()
         self._change("cont")
         try:
             self._guarded(self.control.greeting, limit)
@@ -225,6 +233,23 @@ class VM:
         """Let a clone load its state; it stays paused."""
         self._guarded(self.qmp.start)
         self._wait_state(lambda state: state not in MOVING, limit, "load its state")
+        if self._write_own_guid():
+            self.notify()
+
+    def _write_own_guid(self) -> bool:
+        """What a vmgenid device does, where QEMU has none: before the machine runs, and after a state, in which the page
+        is as the source had it, was loaded. Returns whether this machine is such a one."""
+        if self.guid is None or not self.machine.architecture.devicetree:
+            return False
+        self._guid_address = devicetree.GUID_ADDRESS
+        self.write_guid(self.guid.bytes_le)
+        return True
+
+    def notify(self) -> None:
+        """Raise the interrupt of the devicetree's VM generation id, also of a paused guest, which takes it later.
+
+        The line stays up for 100 ms of the guest. A clone of a snapshot in that time is not told."""
+        self._guarded(self.qmp.execute, "system_powerdown")
 
     def resume(self, sync: bool = True, limit: float = CLONE_LIMIT) -> float:
         """Let it run; returns the monotonic time just before. A clone's control channel is synchronised unless
@@ -441,7 +466,7 @@ class VM:
 
         QEMU's firmware patches the address of the GUID's page into the name VGIA of an ACPI table. The GUID is 40 bytes
         into the page. The guest's sysfs shows the tables."""
-        if self.machine.vmgenid and self._guid_address is None:
+        if self.machine.vmgenid and self._guid_address is None and not self.machine.architecture.devicetree:
             folder = "/sys/firmware/acpi/tables"
             for name in self.list(folder):
                 if name.startswith("SSDT"):
@@ -462,7 +487,7 @@ class VM:
         return uuid.UUID(bytes_le=self.physical(self.guid_address, 16))
 
     def guid_of_device(self) -> uuid.UUID:
-        """The GUID as QEMU tells it."""
+        """The GUID as QEMU's device tells it."""
         return uuid.UUID(self._guarded(self.qmp.execute, "query-vm-generation-id")["guid"])
 
     # Guest memory.
@@ -477,9 +502,10 @@ class VM:
 
     @property
     def memory(self) -> mmap.mmap:
-        """Guest physical memory, shared with the guest as it runs; needs ram_file. At most 3 GiB, one to one."""
+        """Guest physical memory, shared with the guest as it runs; needs ram_file. At most 3 GiB, from the address at
+        which the machine's memory begins."""
         if not self._memory:
-            if not self.machine.ram_file:
+            if not self.machine.memory_is_a_file:
                 raise QmpError(f"{self.name} was started without ram_file")
             with (self.folder / "ram").open("r+b") as f:
                 self._memory = mmap.mmap(f.fileno(), 0)
@@ -487,7 +513,11 @@ class VM:
 
     def write_guid(self, data: bytes, offset: int = 0) -> None:
         """Change the GUID (or a part: offset) in memory behind the guest's back; no event is raised."""
-        at = self.guid_address + offset
+        self.poke(self.guid_address + offset, data)
+
+    def poke(self, address: int, data: bytes) -> None:
+        """Write guest physical memory, also while the guest runs; needs ram_file."""
+        at = address - self.machine.architecture.ram_base
         self.memory[at : at + len(data)] = data
 
 

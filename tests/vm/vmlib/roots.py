@@ -3,7 +3,9 @@
 
 A module must be built with the compiler its kernel was built with, which the
 headers bring along. One root serves all listed kernels of a suite. Kernels that
-are built here have a root of their own in each suite.
+are built here have a root of their own in each suite. So do kernels of another
+architecture: with a cross compiler, and headers that are unpacked. Installed
+ones would bring a compiler that runs on that architecture.
 """
 
 from __future__ import annotations
@@ -13,21 +15,29 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import cache
-from .apt import ARCHITECTURE, Apt
-from .kernels import Kernel, of_suite, retry_after_look_up, version
+from .apt import Apt
+from .architectures import HOST
+from .kernels import Kernel, Version, beside, retry_after_look_up, version
 from .limits import ToolError, Unavailable, run_tool
 
 TOOLS = ("make", "kmod", "sparse")
+# For kernel-doc, which W=1 runs; the others come with it.
+CROSS_TOOLS = (*TOOLS, "perl")
 KERNEL_TOOLS = ("bc", "bison", "cpio", "flex", "gcc", "libc6-dev", "libelf-dev", "libssl-dev", "lz4", "perl", "python3")
 MAKE_LIMIT = 900.0
+UNPACK_LIMIT = 120.0
+UNPACK = 'set -o pipefail; dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" --keep-directory-symlink'
 MARKER = "build-root"
 # What apt says while a suite is in transition.
 NOT_INSTALLABLE = ("unmet dependencies", "held broken packages")
 IN_ROOT = Path(__file__).with_name("in-root")
 
 
-def bootstrap(apt: Apt, variant: str, packages: Sequence[str], to: Path, more: Sequence[str] = ()) -> str:
-    """Install a suite's minimal system and the packages into the directory; more are options. Returns the output."""
+def bootstrap(
+    apt: Apt, variant: str, packages: Sequence[str], to: Path, more: Sequence[str] = (), architectures: Sequence[str] = (HOST,)
+) -> str:
+    """Install a suite's minimal system and the packages into the directory; more are options. The system is of the first
+    architecture. Returns the output."""
     options = [f"--aptopt={line}" for line in apt.options()]
     return run_tool(
         [
@@ -36,7 +46,7 @@ def bootstrap(apt: Apt, variant: str, packages: Sequence[str], to: Path, more: S
             "mmdebstrap",
             "--mode=root",
             f"--variant={variant}",
-            f"--architectures={ARCHITECTURE}",
+            f"--architectures={','.join(architectures)}",
             f"--include={','.join(packages)}",
             "--dpkgopt=path-exclude=/usr/share/doc/*",
             "--dpkgopt=path-exclude=/usr/share/man/*",
@@ -66,11 +76,46 @@ def _bootstrap_kernel(kernel: Kernel, packages: Sequence[str], to: Path) -> None
         raise
 
 
+def _unpack(kernel: Kernel, packages: Sequence[tuple[str, str]], to: Path) -> None:
+    for package, package_version in packages:
+        deb = kernel.apt.download(package, package_version, to.parent)
+        run_tool(["bash", "-c", UNPACK, "unpack", deb, to], UNPACK_LIMIT, f"unpacking {package}")
+        deb.unlink()
+
+
+def _cross_root(kernel: Kernel) -> Path:
+    def needs(v: Version) -> tuple[list[str], list[tuple[str, str]]]:
+        """What runs here, and what is unpacked."""
+        headers = f"linux-headers-{v.release}"
+        depends = kernel.apt.depends(headers, r"linux-(headers|kbuild)-.*|gcc-[0-9]+")
+        tools = [name if name.startswith("linux-kbuild-") else f"{name}-{cross}" for name, _ in depends if "-headers-" not in name]
+        return tools, [(headers, v.headers_version), *((name, version) for name, version in depends if "-headers-" in name)]
+
+    cross = kernel.architecture.compiler.removesuffix("-")
+    found = [needs(version(k)) for k in beside(kernel)]
+    tools = sorted({*CROSS_TOOLS, *(tool for tools, _ in found for tool in tools)})
+    headers = sorted({package for _, packages in found for package in packages})
+
+    def make(to: Path) -> list[str]:
+        cache.note(f"making the cross-build root of {kernel.index} (some minutes)")
+        _bootstrap_kernel(kernel, tools, to / "root")
+        (to / "root" / "build").mkdir()
+        _unpack(kernel, headers, to / "root")
+        (to / MARKER).write_text("\n".join([*tools, *(f"{name} {v}" for name, v in headers)]) + "\n", "utf-8")
+        symbols = [f"root/usr/src/{name}/Module.symvers" for name, _ in headers]
+        return [MARKER, "root/usr/bin/make", *[s for s in symbols if (to / s).exists()]]
+
+    recipe: cache.Recipe = {"index": kernel.index, "headers": [list(h) for h in headers], "tools": tools, "layout": 1}
+    return cache.entry("root", recipe, make) / "root"
+
+
 def _root(kernel: Kernel) -> Path:
+    if kernel.architecture.foreign:
+        return _cross_root(kernel)
     headers: list[tuple[str, str]] = []
     tools: tuple[str, ...] = TOOLS + KERNEL_TOOLS
     if not kernel.fragments:
-        headers = sorted((f"linux-headers-{v.release}", v.headers_version) for v in map(version, of_suite(kernel.suite)))
+        headers = sorted((f"linux-headers-{v.release}", v.headers_version) for v in map(version, beside(kernel)))
         tools = TOOLS
     names = [name for name, _ in headers]
 

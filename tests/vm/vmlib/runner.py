@@ -95,7 +95,7 @@ def select(options: argparse.Namespace) -> list[tuple[Test, Kernel]]:
     for kernel in kernels:
         only_core = kernel.tests == "core" and not (options.full or options.kernel)
         for test in TESTS:
-            if only_core and not test.core:
+            if only_core and not test.is_core_on(kernel):
                 continue
             if options.quick and not test.quick or test.full_only and not options.full:
                 continue
@@ -116,8 +116,8 @@ def _prepare(kernel: Kernel, folder: Path) -> tuple[str, str]:
             raise
         print(e)
         return "skip", str(e).splitlines()[0]
-    initrd = initramfs.build(None if image(kernel).has("SYSGENID") else build_module(kernel))
-    print(f"{kernel.name} is {image(kernel).release}, by {accel.accelerator(vmlinuz, initrd)}")
+    initrd = initramfs.build(None if image(kernel).has("SYSGENID") else build_module(kernel), kernel.architecture)
+    print(f"{kernel.name} is {image(kernel).release}, by {accel.accelerator(vmlinuz, initrd, kernel.architecture)}")
     return "ok", ""
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Literal, NoReturn
 
 from .booted import BootedStates
-from .kernels import Kernel
+from .architectures import ALL
+from .kernels import Kernel, all_kernels
 from .lab import Lab
 
 TIMEOUT = 600.0
@@ -63,7 +64,7 @@ class Test:
     function: Function
     kernels: tuple[str, ...] | None = None
     quick: bool = False
-    core: bool = False
+    core: bool | str = False
     full_only: bool = False
     timeout: float = TIMEOUT
     cpus: int = 1
@@ -75,6 +76,9 @@ class Test:
         chosen = self.full_kernels if size == "full" else self.kernels
         return not kernel.fragments if chosen is None else kernel.name in chosen
 
+    def is_core_on(self, kernel: Kernel) -> bool:
+        return self.core is True or self.core == kernel.architecture.name
+
     def limit(self, size: Size) -> float:
         return self.full_timeout if size == "full" else self.timeout
 
@@ -83,7 +87,11 @@ TESTS: list[Test] = []
 
 
 def _names(kernels: Kernels) -> tuple[str, ...] | None:
-    return None if kernels == "all" else tuple([kernels] if isinstance(kernels, str) else kernels)
+    if kernels == "all":
+        return None
+    if isinstance(kernels, str) and kernels in ALL:
+        return tuple(kernel.name for kernel in all_kernels() if kernel.architecture.name == kernels)
+    return tuple([kernels] if isinstance(kernels, str) else kernels)
 
 
 def vmtest(
@@ -91,7 +99,7 @@ def vmtest(
     *,
     full_kernels: Kernels | None = None,
     quick: bool = False,
-    core: bool = False,
+    core: bool | str = False,
     full_only: bool = False,
     timeout: float = TIMEOUT,
     full_timeout: float | None = None,
@@ -100,9 +108,10 @@ def vmtest(
 ) -> Callable[[Function], Function]:
     """Make a function of a test_*.py file a test.
 
-    - kernels: "all" of kernels.list, or names, also of built-kernels.list; full_kernels: those of --full, if they differ.
+    - kernels: "all" of kernels.list, or those of an architecture ("amd64"), or names, also of built-kernels.list.
+     full_kernels: those of --full, if they differ.
     - quick: also part of --quick. full_only: only part of --full.
-    - core: also runs on the kernels whose row in kernels.list says so.
+    - core: also runs on the kernels whose row in kernels.list says so; the name of an architecture: on those of it alone.
     - timeout: seconds after which the test is killed and has failed; full_timeout: with --full, if that differs. What the
      test does more of with --full is Context.count's business.
     - cpus: how many processors it keeps busy; runner.crowded() says how many tests may claim together.
