@@ -2,11 +2,12 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/vm_sockets.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+/* Its version of Linux 6.1 needs the line above. */
+#include <linux/vm_sockets.h>
 #include <unistd.h>
 
 #include "announce.h"
