@@ -171,6 +171,15 @@ int sysgenid_declare(struct sysgenid *g, uint32_t generation,
 int sysgenid_trigger(struct sysgenid *g, uint32_t expected, const void *entropy,
 		     size_t entropy_len, uint32_t *generation);
 /*
+ * As sysgenid_trigger(), but the generation becomes @least if the next one would
+ * be below. Programs restored from an image have seen @least - 1. The errors:
+ * -ERANGE: @least is 0xffffffff, or 2^31 or more above the current generation.
+ * -E2BIG: the driver cannot take it.
+ */
+int sysgenid_trigger_least(struct sysgenid *g, uint32_t expected,
+			   uint32_t least, const void *entropy,
+			   size_t entropy_len, uint32_t *generation);
+/*
  * Sleeps until every tracked watcher has confirmed @generation. A @timeout_ns
  * of 0 only looks, a negative one is none. With 0, -ESTALE (another generation
  * is current), -EDEADLK (this handle is itself outdated) and -ETIMEDOUT, too,

@@ -164,15 +164,18 @@ SYSGENID_PUBLIC int sysgenid_declare(struct sysgenid *g, uint32_t generation,
 	return new_call(g, SYSGENID_DECLARE, &declare);
 }
 
-SYSGENID_PUBLIC int sysgenid_trigger(struct sysgenid *g, uint32_t expected,
-				     const void *entropy, size_t entropy_len,
-				     uint32_t *generation)
+SYSGENID_PUBLIC int sysgenid_trigger_least(struct sysgenid *g,
+					   uint32_t expected, uint32_t least,
+					   const void *entropy,
+					   size_t entropy_len,
+					   uint32_t *generation)
 {
 	struct sysgenid_trigger_args trigger = {
 		.size = sizeof(trigger),
 		.expected = expected,
 		.entropy = (uintptr_t)entropy,
 		.entropy_len = (uint32_t)entropy_len,
+		.least = least,
 	};
 	int r;
 
@@ -184,6 +187,14 @@ SYSGENID_PUBLIC int sysgenid_trigger(struct sysgenid *g, uint32_t expected,
 		return r;
 	*generation = trigger.generation;
 	return trigger.published ? 0 : -ESTALE;
+}
+
+SYSGENID_PUBLIC int sysgenid_trigger(struct sysgenid *g, uint32_t expected,
+				     const void *entropy, size_t entropy_len,
+				     uint32_t *generation)
+{
+	return sysgenid_trigger_least(g, expected, 0, entropy, entropy_len,
+				      generation);
 }
 
 SYSGENID_PUBLIC int sysgenid_wait_watchers(struct sysgenid *g,

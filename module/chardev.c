@@ -272,7 +272,7 @@ static long chardev_ioctl_trigger(struct sysgenid_file *f, void __user *arg)
 	ret = chardev_get_struct(&trigger, sizeof(trigger), FIRST_SIZE(trigger, published), arg);
 	if (ret)
 		return ret;
-	if (trigger.flags || trigger.entropy_len > SYSGENID_ENTROPY_MAX)
+	if (trigger.flags || trigger.reserved || trigger.entropy_len > SYSGENID_ENTROPY_MAX)
 		return -EINVAL;
 	if (trigger.entropy_len) {
 		entropy = memdup_user(u64_to_user_ptr(trigger.entropy), trigger.entropy_len);
@@ -282,8 +282,9 @@ static long chardev_ioctl_trigger(struct sysgenid_file *f, void __user *arg)
 	/* What cannot be answered must not be done either. */
 	ret = chardev_put_struct(arg, &trigger, sizeof(trigger));
 	if (!ret) {
-		sysgenid_trigger_expected(f, &trigger, entropy);
-		ret = chardev_put_struct(arg, &trigger, sizeof(trigger));
+		ret = sysgenid_trigger_expected(f, &trigger, entropy);
+		if (chardev_put_struct(arg, &trigger, sizeof(trigger)))
+			ret = -EFAULT;
 	}
 	kfree_sensitive(entropy);
 	return ret;

@@ -143,12 +143,13 @@ static void generation_store(u32 generation, u32 source, const u64 *id, const u8
 
 /*
  * The one writer. Publishes if the hardware id moved, and whatever it did if
- * @source is another one; then @min is the least the generation may become.
- * Caller holds the lock.
+ * @source is another one. Caller holds the lock.
+ *
+ * @ahead: how far the generation goes, 1 or more. After 0xffffffff comes 0.
  */
-static bool generation_publish(u32 source, u32 min, const void *entropy, size_t len)
+static bool generation_publish(u32 source, u32 ahead, const void *entropy, size_t len)
 {
-	u32 now = sysgenid.page->generation, next = now + 1;
+	u32 next = sysgenid.page->generation + ahead;
 	u8 instance[SYSGENID_INSTANCE_SIZE];
 	struct sysgenid_news news;
 	u64 id[2] = {};
@@ -160,9 +161,6 @@ static bool generation_publish(u32 source, u32 min, const void *entropy, size_t 
 	if (!moved && source == SYSGENID_SOURCE_VMGENID)
 		return false;
 
-	/* After 0xffffffff comes 0, and never the same again. */
-	if (min > next && min != now)
-		next = min;
 	if (len || !moved)
 		generation_reseed(entropy, len);
 	if (moved) {
@@ -185,12 +183,20 @@ static bool generation_publish(u32 source, u32 min, const void *entropy, size_t 
 	return true;
 }
 
+/* How far it is to max(@min, current + 1). Caller holds the lock. */
+static u32 generation_ahead(u32 min)
+{
+	u32 now = sysgenid.page->generation;
+
+	return min > now + 1 && min != now ? min - now : 1;
+}
+
 static bool generation_new(u32 source, u32 min)
 {
 	bool published;
 
 	spin_lock_irq(&sysgenid.lock);
-	published = generation_publish(source, min, NULL, 0);
+	published = generation_publish(source, generation_ahead(min), NULL, 0);
 	spin_unlock_irq(&sysgenid.lock);
 
 	if (published)
@@ -244,7 +250,7 @@ void sysgenid_sync_at_once(void)
 
 	spin_lock(&sysgenid.lock);
 	if (sysgenid_moved_whole()) {
-		generation_publish(SYSGENID_SOURCE_VMGENID, 0, NULL, 0);
+		generation_publish(SYSGENID_SOURCE_VMGENID, 1, NULL, 0);
 	} else if (sysgenid_unmixed()) {
 		sysgenid_id_read(id);
 		generation_adopt(id);
@@ -262,16 +268,40 @@ void sysgenid_trigger_min(u32 min)
 	generation_new(SYSGENID_SOURCE_SOFTWARE, min);
 }
 
-/* Confirms for @f only what this call published: see SYSGENID_TRIGGER. */
-void sysgenid_trigger_expected(struct sysgenid_file *f, struct sysgenid_trigger_args *arg,
-			       const void *entropy)
+/*
+ * How far it is to @least, counted around the end of a u32. A machine near the end must
+ * not come to the small number of an image soon. Half of the way round counts as past.
+ * Caller holds the lock. Return: 0: the number is not to be trusted.
+ */
+static u32 generation_ahead_of_image(u32 least)
+{
+	u32 now = sysgenid.page->generation, ahead = least - now;
+
+	if (!least)
+		return 1;
+	if (least == U32_MAX || (least > now && ahead >= BIT(31)))
+		return 0;
+	return ahead && ahead < BIT(31) ? ahead : 1;
+}
+
+/*
+ * Confirms for @f only what this call published: see SYSGENID_TRIGGER. Return: 0 or
+ * -ERANGE.
+ */
+int sysgenid_trigger_expected(struct sysgenid_file *f, struct sysgenid_trigger_args *arg,
+			      const void *entropy)
 {
 	bool published = false;
+	int ret = 0;
+	u32 ahead;
 
 	spin_lock_irq(&sysgenid.lock);
-	if (sysgenid.page->generation == arg->expected) {
-		published =
-			generation_publish(SYSGENID_SOURCE_SOFTWARE, 0, entropy, arg->entropy_len);
+	ahead = generation_ahead_of_image(arg->least);
+	if (!ahead) {
+		ret = -ERANGE;
+	} else if (sysgenid.page->generation == arg->expected) {
+		published = generation_publish(SYSGENID_SOURCE_SOFTWARE, ahead, entropy,
+					       arg->entropy_len);
 		sysgenid_file_set_confirmed(f);
 	}
 	arg->generation = sysgenid.page->generation;
@@ -280,6 +310,7 @@ void sysgenid_trigger_expected(struct sysgenid_file *f, struct sysgenid_trigger_
 	arg->published = published;
 	if (published)
 		generation_published();
+	return ret;
 }
 
 static void generation_compare_fn(struct work_struct *work)

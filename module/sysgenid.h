@@ -202,8 +202,8 @@ void sysgenid_sync_at_once(void);
 void sysgenid_compare_soon(void);
 void sysgenid_compare_often(bool notified);
 void sysgenid_trigger_min(u32 min);
-void sysgenid_trigger_expected(struct sysgenid_file *f, struct sysgenid_trigger_args *arg,
-			       const void *entropy);
+int sysgenid_trigger_expected(struct sysgenid_file *f, struct sysgenid_trigger_args *arg,
+			      const void *entropy);
 
 /* Does the hardware id differ from @id? Without a hardware id nothing does. */
 static inline bool sysgenid_id_differs(const u64 id[2])

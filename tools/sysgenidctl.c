@@ -33,7 +33,7 @@ static const char help[] =
 	"                                          print a line for each new generation\n"
 	"  sysgenidctl wait [--seen N] [--timeout SECONDS] [--soft]\n"
 	"                                          sleep until there is a new generation\n"
-	"  sysgenidctl trigger [--expected N] [--entropy FILE]\n"
+	"  sysgenidctl trigger [--expected N] [--least N] [--entropy FILE]\n"
 	"                                          make a new generation\n"
 	"  sysgenidctl reseed --entropy FILE       mix bytes into the kernel's random generator\n"
 	"  sysgenidctl watchers [--outdated]       list the programs that are waited for\n"

@@ -11,20 +11,22 @@
 #include "sysgenidctl.h"
 
 static int trigger(struct sysgenid *g, const struct entropy *e,
-		   const uint32_t *expected, uint32_t *generation)
+		   const uint32_t *expected, uint32_t least,
+		   uint32_t *generation)
 {
 	uint32_t current;
 	int r;
 
 	if (expected)
-		return sysgenid_trigger(g, *expected, e->bytes, e->len,
-					generation);
+		return sysgenid_trigger_least(g, *expected, least, e->bytes,
+					      e->len, generation);
 	/* Whatever others do meanwhile, a new one was asked for. */
 	do {
 		r = sysgenid_read(g, &current);
 		if (r)
 			return r;
-		r = sysgenid_trigger(g, current, e->bytes, e->len, generation);
+		r = sysgenid_trigger_least(g, current, least, e->bytes, e->len,
+					   generation);
 	} while (r == -ESTALE);
 	return r;
 }
@@ -48,15 +50,16 @@ int cmd_trigger(int argc, char **argv)
 		{ "entropy", required_argument, NULL, 'f' },
 		{ "expected", required_argument, NULL, 'e' },
 		{ "json", no_argument, NULL, 'j' },
+		{ "least", required_argument, NULL, 'l' },
 		{ NULL, 0, NULL, 0 },
 	};
 	bool json = false, have_expected = false;
-	uint32_t expected, generation;
+	uint32_t expected, least = 0, generation;
 	struct entropy e = { .len = 0 };
 	struct sysgenid *g;
 	int c, r;
 
-	while ((c = getopt_long(argc, argv, "e:f:j", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "e:f:jl:", options, NULL)) != -1) {
 		if (c == 'e') {
 			have_expected = true;
 			if (!parse_generation(optarg, &expected))
@@ -67,6 +70,9 @@ int cmd_trigger(int argc, char **argv)
 				return r;
 		} else if (c == 'j') {
 			json = true;
+		} else if (c == 'l') {
+			if (!parse_generation(optarg, &least))
+				return USAGE;
 		} else {
 			return USAGE;
 		}
@@ -74,9 +80,9 @@ int cmd_trigger(int argc, char **argv)
 	if (!no_operands(argc, argv))
 		return USAGE;
 	if (overseer_publishes()) {
-		if (have_expected)
+		if (have_expected || least)
 			return complain_usage(
-				"trigger: --expected takes " SYSGENID_DEVICE);
+				"trigger: --expected and --least take " SYSGENID_DEVICE);
 		if (!e.len)
 			return complain_usage(
 				"trigger: without " SYSGENID_DEVICE
@@ -91,12 +97,25 @@ int cmd_trigger(int argc, char **argv)
 	r = open_device(&g, false);
 	if (r)
 		return r;
-	r = trigger(g, &e, have_expected ? &expected : NULL, &generation);
+	r = trigger(g, &e, have_expected ? &expected : NULL, least,
+		    &generation);
 	sysgenid_close(g);
 	if (r == -EACCES) {
 		fprintf(stderr,
 			"sysgenidctl: trigger: not permitted; it takes CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE: try it as root\n");
 		return NOT_PERMITTED;
+	}
+	if (r == -E2BIG && least) {
+		fprintf(stderr,
+			"sysgenidctl: trigger: the module that is loaded does not have --least; load the newer one\n");
+		return FAILED;
+	}
+	if (r == -ERANGE) {
+		fprintf(stderr,
+			"sysgenidctl: trigger: --least %" PRIu32
+			" is 4294967295, or 2147483648 or more above the current generation\n",
+			least);
+		return FAILED;
 	}
 	if (r && r != -ESTALE)
 		return complain(r, "trigger");

@@ -45,7 +45,7 @@ static void call(struct sysgenid *g, uint8_t which)
 	uint8_t entropy[32] = { 0 };
 	int r = 0;
 
-	switch (which % 13) {
+	switch (which % 14) {
 	case 0:
 		r = sysgenid_read(g, &generation);
 		break;
@@ -83,6 +83,11 @@ static void call(struct sysgenid *g, uint8_t which)
 	case 10:
 		MUST(sysgenid_is_exact(g) ==
 		     (view->hardware_id != view->recorded_id));
+		break;
+	case 12:
+		r = sysgenid_trigger_least(
+			g, generation, word, entropy,
+			input_bytes(entropy, sizeof(entropy)), &generation);
 		break;
 	case 11:
 		gate.operation = word % 6;

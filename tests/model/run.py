@@ -85,6 +85,7 @@ FAIL = "FAULTS=1 KILLS=1"
 QUIESCE = "FAULTS=1 QUIESCES=1 RESUMED=1 KILLS=1"
 FLUSH = "FAULTS=1 QUIESCES=1 KILLS=1 FLUSHES=1"
 FORCE = "FAULTS=1 FORCES=1 RELOADS=1 STOPS=1 STATUSES=1"
+RESTORE = "RESTORES=2 TRIGGERS=1"
 AGENT = "TRIGGER=1 FAULTS=1 QUIESCES=1 RESUMED=1"
 
 SPIN = [
@@ -112,6 +113,7 @@ SPIN = [
     Spin("watchers", "RESUMES=2 " + LIBRARY, full=True),
     Spin("watchers", "NAMED=0 BEGUN=1 WATCHERS=3", full=True),
     Spin("watchers", "NAMED=0 BEGUN=1 WATCHERS=2 WAITERS=1", full=True),
+    Spin("restore", RESTORE),
     Spin("overseer", FAIL),
     Spin("overseer", QUIESCE),
     Spin("overseer", FLUSH),
@@ -163,6 +165,12 @@ SPIN = [
     Spin("check", GATE_TRIGGER, "GATE_COMPARES_NO_GENERATION", "no_packet_of_old_generation"),
     Spin("check", GATE_PASS, "OPEN_EXPECTS_NOTHING", "no_packet_unopened"),
     Spin("check", GATE, "OPEN_FOR_FRESH_ID", "no_packet_unopened"),
+    # Programs that CRIU restores.
+    Spin("restore", RESTORE, "NO_LEAST", "no_old_draw_by_page"),
+    Spin("restore", RESTORE, "LEAST_IS_NOT_COUNTED_AROUND", "no_old_draw_by_page"),
+    Spin("restore", RESTORE, "IMAGE_IS_TRUSTED", "no_old_draw_by_page"),
+    Spin("restore", RESTORE, "TRIGGER_AFTER_RESUME", "no_old_draw_by_page"),
+    Spin("restore", RESTORE, "VDSO_IS_KEPT", "no_old_draw_by_vdso"),
     # Counting.
     Spin("watchers", PAIR, "DROP_LOCK", "no_miscount"),
     Spin("watchers", WAIT, "OUTDATED_LATE", "no_miscount|no_false_all_done"),

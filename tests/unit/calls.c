@@ -135,6 +135,31 @@ START_TEST(trigger)
 }
 END_TEST
 
+START_TEST(trigger_least)
+{
+	uint32_t generation = 77;
+
+	ck_assert_int_eq(sysgenid_trigger_least(g, 4, 9, "x", 1, &generation),
+			 -ESTALE);
+	ck_assert_uint_eq(generation, 5);
+	ck_assert_int_eq(sysgenid_trigger_least(g, 5, UINT32_MAX, "x", 1,
+						&generation),
+			 -ERANGE);
+	ck_assert_int_eq(sysgenid_trigger_least(g, 5, 9, "x", 1, &generation),
+			 0);
+	ck_assert_uint_eq(generation, 9);
+	ck_assert_int_eq(sysgenid_trigger_least(g, 9, 4, "x", 1, &generation),
+			 0);
+	ck_assert_uint_eq(generation, 10);
+
+	/* A driver from before. */
+	fake.trigger_size = 32;
+	ck_assert_int_eq(sysgenid_trigger_least(g, 10, 20, "x", 1, &generation),
+			 -E2BIG);
+	ck_assert_int_eq(sysgenid_trigger(g, 10, "x", 1, &generation), 0);
+}
+END_TEST
+
 START_TEST(wait_watchers)
 {
 	uint32_t current = 0, outdated = 77;
@@ -420,7 +445,7 @@ START_TEST(each_call_fails)
 	 * read and get_info: one. wait: read, fstat and confirm, poll, read. The
 	 * others: fstat and the command.
 	 */
-	ck_assert_uint_eq(failures, 2 + 5 + 7 * 2);
+	ck_assert_uint_eq(failures, 2 + 5 + 8 * 2);
 	sysgenid_close(g);
 	ck_assert(fake_is_clean());
 }
@@ -443,6 +468,7 @@ int main(void)
 		track,
 		declare,
 		trigger,
+		trigger_least,
 		wait_watchers,
 		gate,
 		list_watchers,

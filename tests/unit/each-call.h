@@ -6,7 +6,7 @@
 #include <sysgenid.h>
 
 /* sysgenid_wait() is the last: that call uses the other descriptor, too. */
-enum { CALLS_ON_ONE_DESCRIPTOR = 9, EACH_CALL };
+enum { CALLS_ON_ONE_DESCRIPTOR = 10, EACH_CALL };
 
 static int each_call(struct sysgenid *g, int which)
 {
@@ -37,6 +37,8 @@ static int each_call(struct sysgenid *g, int which)
 		return sysgenid_get_info(g, &i, sizeof(i));
 	case 8:
 		return sysgenid_gate(g, &gate);
+	case 9:
+		return sysgenid_trigger_least(g, 5, 9, "x", 1, &generation);
 	default:
 		return sysgenid_wait(g, 5, 1, &generation);
 	}

@@ -77,6 +77,8 @@ static __attribute__((constructor)) void start(void)
 		fake.about.flags = SYSGENID_GET_RESEED_PENDING;
 	else if (!strcmp(state, "busy"))
 		fake.before = busy;
+	else if (!strcmp(state, "earlier"))
+		fake.trigger_size = 32;
 	else if (!strcmp(state, "old"))
 		memset(&fake.page->magic, 0, 8), fake.old_driver = true;
 	else

@@ -451,6 +451,11 @@ static int do_trigger(struct open_file *f,
 		return error(fake.capable_errno);
 	if (trigger->entropy_len > SYSGENID_ENTROPY_MAX)
 		return error(EINVAL);
+	if (fake.trigger_size && trigger->size > fake.trigger_size &&
+	    trigger->least)
+		return error(E2BIG);
+	if (trigger->least == UINT32_MAX)
+		return error(ERANGE);
 	trigger->published = trigger->expected == fake.page->generation;
 	if (trigger->published) {
 		if (trigger->entropy_len)
@@ -458,6 +463,8 @@ static int do_trigger(struct open_file *f,
 			       (void *)(uintptr_t)trigger->entropy,
 			       trigger->entropy_len);
 		fake.entropy_len = trigger->entropy_len;
+		if (trigger->least > fake.page->generation + 1)
+			fake.page->generation = trigger->least - 1;
 		fake_publish();
 		f->confirmed = fake.page->generation;
 	}

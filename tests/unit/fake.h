@@ -46,8 +46,9 @@ struct fake {
 	bool pollable;	    /* descriptors are readable as a module's are */
 	bool no_wipe;	    /* older than Linux 4.14 */
 	int ioctl_positive; /* what a broken driver might return */
-	int capable_errno;  /* of a trigger, and of the gate */
-	uint32_t watchers;  /* of others, in lists and counts */
+	uint32_t trigger_size; /* of the struct that an earlier driver knows, or 0 */
+	int capable_errno; /* of a trigger, and of the gate */
+	uint32_t watchers; /* of others, in lists and counts */
 	uint32_t outdated;
 
 	/* The page file and its directory: an open gives the errno, if any. */

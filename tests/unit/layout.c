@@ -46,9 +46,10 @@ AT(sysgenid_list_args, cursor, 8);
 AT(sysgenid_list_args, entries, 16);
 AT(sysgenid_list_args, outdated, 36);
 
-SIZE(sysgenid_trigger_args, 32);
+SIZE(sysgenid_trigger_args, 40);
 AT(sysgenid_trigger_args, entropy, 16);
 AT(sysgenid_trigger_args, published, 28);
+AT(sysgenid_trigger_args, least, 32);
 
 SIZE(sysgenid_declare_args, 16);
 AT(sysgenid_declare_args, generation, 8);
@@ -72,7 +73,7 @@ _Static_assert(SYSGENID_TRIGGER_GEN_UPDATE == 0xe403, "number of an old call");
 _Static_assert(SYSGENID_GET == 0xc040e410, "number of a call");
 _Static_assert(SYSGENID_WAIT_GENERATION == 0xc018e411, "number of a call");
 _Static_assert(SYSGENID_LIST_WATCHERS == 0xc028e412, "number of a call");
-_Static_assert(SYSGENID_TRIGGER == 0xc020e413, "number of a call");
+_Static_assert(SYSGENID_TRIGGER == 0xc028e413, "number of a call");
 _Static_assert(SYSGENID_DECLARE == 0x4010e414, "number of a call");
 _Static_assert(SYSGENID_CONFIRM == 0x4008e415, "number of a call");
 _Static_assert(SYSGENID_GATE == 0xc058e416, "number of a call");

@@ -79,7 +79,7 @@ for wrong in ([], ["frobnicate"], ["get", "now"], ["get", "--frobnicate"],
               ["wait", "--timeout", "1.2.3"], ["wait", "--timeout", ""], ["wait", "--seen", " 5"], ["wait", "--seen", "0x"],
               ["wait", "--seen", "0x-1"], ["wait", "--seen", "+5"], ["wait", "--seen", "0b1"],
               ["watch", "--count", "x"],
-              ["trigger", "--expected", "x"], ["watchers", "x"],
+              ["trigger", "--expected", "x"], ["trigger", "--least", "x"], ["watchers", "x"],
               ["watch", "--exec"], ["reseed"], ["reseed", "x"], ["publish", "x"], ["doctor", "--x"],
               ["gate"], ["gate", "close"], ["gate", "get", "x"], ["gate", "open", "--open"], ["gate", "get", "--generation", "1"],
               ["gate", "shut", "--exceptions", "x"], ["gate", "arm", "--generation", "1"], ["gate", "open", "--generation", "x"],
@@ -293,6 +293,10 @@ check("trigger --json", expect_json(["trigger", "--entropy", "-"], stdin=b"x") =
       [{"generation": 6, "published": True}])
 expect(["trigger", "--entropy", "-"], 0, "7\n", state="busy", stdin=b"x")
 expect(["trigger", "--entropy", "-", "--expected", "5"], 0, "6\n", stdin=b"x")
+expect(["trigger", "--least", "9", "--entropy", "-"], 0, "9\n", stdin=b"x")
+expect(["trigger", "--least", "3", "--entropy", "-"], 0, "6\n", stdin=b"x")
+expect(["trigger", "--least", "4294967295", "--entropy", "-"], 1, "", "--least 4294967295 is 4294967295, or 2147483648", stdin=b"x")
+expect(["trigger", "--least", "9", "--entropy", "-"], 1, "", "does not have --least", state="earlier", stdin=b"x")
 expect(["trigger"], 4, "", "CAP_SYS_ADMIN", state="user")
 expect(["trigger"], 1, "", "older", state="old")
 

@@ -303,12 +303,21 @@ struct sysgenid_list_args {
  * SYSGENID_ENTROPY_MAX; ENOMEM. Without entropy clones of one snapshot may go on
  * to draw equal random bytes.
  *
+ * Programs that are restored from an image, by CRIU for example, have seen a
+ * generation of another time, or of another machine. Whoever restores them passes
+ * that number + 1 as @least: else this machine may come to the number that they
+ * have seen, and they notice nothing. ERANGE for a @least of 0xffffffff, and for
+ * one that is 2^31 or more above the current generation. Then nothing is done, and
+ * @generation comes back.
+ *
  * @flags: in: 0.
  * @expected: in: the generation that the caller knows.
  * @generation: out: the current generation.
  * @entropy, @entropy_len: in: address and bytes of data that differ in each
  *	clone.
  * @published: out: 1 if this call made the generation.
+ * @least: in: becomes the generation if less than 2^31 ahead, counted around the
+ *	end of a u32. Else, and with 0, the next one comes.
  */
 struct sysgenid_trigger_args {
 	__u32 size;
@@ -318,6 +327,8 @@ struct sysgenid_trigger_args {
 	__aligned_u64 entropy;
 	__u32 entropy_len;
 	__u32 published;
+	__u32 least;
+	__u32 reserved;
 };
 
 /* In sysgenid_declare_args.flags: @generation is not known, and not looked at. */

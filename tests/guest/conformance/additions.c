@@ -1077,6 +1077,72 @@ static void trigger_with_entropy(void)
 	EXPECT_EQ(before + 1, current_generation());
 }
 
+static int trigger_least(int fd, uint32_t least, uint32_t *generation)
+{
+	struct sysgenid_trigger_args arg = {
+		.size = sizeof(arg),
+		.expected = current_generation(),
+		.least = least,
+	};
+	int r = ioctl(fd, SYSGENID_TRIGGER, &arg);
+
+	*generation = arg.generation;
+	return r;
+}
+
+/* What was restored from an image does not meet the number that it has seen. */
+static void trigger_with_a_least_generation(void)
+{
+	uint32_t before = current_generation(), got;
+	struct sysgenid_trigger_args arg;
+	int fd = open_rw();
+
+	EXPECT_EQ(0, trigger_least(fd, before + 10, &got));
+	EXPECT_EQ(before + 10, got);
+	EXPECT_EQ(before + 10, current_generation());
+	EXPECT(!readable(fd));
+	/* Below the next one, and the next one itself. */
+	EXPECT_EQ(0, trigger_least(fd, before, &got));
+	EXPECT_EQ(before + 11, got);
+	EXPECT_EQ(0, trigger_least(fd, before + 12, &got));
+	EXPECT_EQ(before + 12, got);
+
+	/* Somebody was faster. */
+	arg = (struct sysgenid_trigger_args){ .size = sizeof(arg),
+					      .expected = before,
+					      .least = before + 20 };
+	EXPECT_EQ(0, ioctl(fd, SYSGENID_TRIGGER, &arg));
+	EXPECT_EQ(0, arg.published);
+	EXPECT_EQ(before + 12, arg.generation);
+
+	/* No jump without end. */
+	EXPECT_ERR(ERANGE, ioctl(fd, SYSGENID_TRIGGER,
+				 &((struct sysgenid_trigger_args){
+					 .size = sizeof(arg),
+					 .expected = before + 12,
+					 .least = UINT32_MAX })));
+	EXPECT_EQ(-1, trigger_least(fd, before + 12 + (1U << 31), &got));
+	EXPECT_EQ(before + 12, got);
+	EXPECT_EQ(before + 12, current_generation());
+	EXPECT_EQ(0, trigger_least(fd, before + 11 + (1U << 31), &got));
+	EXPECT_EQ(before + 11 + (1U << 31), current_generation());
+
+	/* Around the end: not to a small number soon. */
+	EXPECT_EQ(0, ioctl(fd, SYSGENID_TRIGGER_GEN_UPDATE, 0xfffffffdUL));
+	EXPECT_EQ(0, trigger_least(fd, 7, &got));
+	EXPECT_EQ(7, got);
+
+	/* Programs from before the member. */
+	arg = (struct sysgenid_trigger_args){ .size = 32,
+					      .expected = got,
+					      .least = got + 7 };
+	EXPECT_EQ(0, ioctl(fd, SYSGENID_TRIGGER, &arg));
+	EXPECT_EQ(got + 1, current_generation());
+	arg = (struct sysgenid_trigger_args){ .size = sizeof(arg),
+					      .reserved = 1 };
+	EXPECT_ERR(EINVAL, ioctl(fd, SYSGENID_TRIGGER, &arg));
+}
+
 static void trigger_of_a_user(void)
 {
 	uint32_t before = current_generation();
@@ -1241,6 +1307,8 @@ const struct test addition_tests[] = {
 	  who_made_a_container_lists_it, true },
 	{ "additions: declare ends a wait", declare_ends_a_wait, true },
 	{ "additions: trigger with entropy", trigger_with_entropy, true },
+	{ "additions: trigger with a least generation",
+	  trigger_with_a_least_generation, true },
 	{ "additions: trigger of a user", trigger_of_a_user, true },
 	{ "additions: range of the old trigger", trigger_range, true },
 	{ "additions: counter page", counter_page_layout, true },

@@ -496,7 +496,21 @@ void op_list(struct world *w, const struct op *op)
 	image_check(w);
 }
 
-/* slot, where, size, expected generation, entropy (where and length), flags */
+static uint32_t next_above(const struct world *w, uint32_t least)
+{
+	uint32_t next = w->generation + 1;
+
+	return least > next && least != w->generation ? least : next;
+}
+
+static uint32_t next_of_image(const struct world *w, uint32_t least)
+{
+	uint32_t ahead = least - w->generation;
+
+	return least && ahead && ahead < 1U << 31 ? least : w->generation + 1;
+}
+
+/* slot, where, size, expected generation, entropy (where and length), flags and least */
 void op_trigger(struct world *w, const struct op *op)
 {
 	static const uint32_t lengths[] = { 16,	 0,	     1,	 512,
@@ -507,6 +521,10 @@ void op_trigger(struct world *w, const struct op *op)
 		.expected = near(w, op->a[3]),
 		.entropy = place(w, op->a[4], ENTROPY_AT),
 		.entropy_len = lengths[(op->a[4] >> 16) % 8],
+		.least = op->a[5] % 4 == 1 && !w->blind ?
+				 near(w, op->a[5] >> 4) :
+				 0,
+		.reserved = op->a[5] % 32 == 31,
 	};
 	uint64_t at = place_struct(w, op, &trigger, sizeof(trigger));
 	long other = 0, want = model_file(s);
@@ -519,17 +537,22 @@ void op_trigger(struct world *w, const struct op *op)
 		want = model_in(w, at, &trigger, sizeof(trigger),
 				UP_TO(struct sysgenid_trigger_args, published),
 				&other);
-	if (!want &&
-	    (trigger.flags || trigger.entropy_len > SYSGENID_ENTROPY_MAX))
+	if (!want && (trigger.flags || trigger.reserved ||
+		      trigger.entropy_len > SYSGENID_ENTROPY_MAX))
 		want = -EINVAL;
 	if (!want && !can_read(w, trigger.entropy, trigger.entropy_len))
 		want = -EFAULT;
 	if (!want && !can_write(w, at, sizeof(trigger)))
 		want = -EFAULT;
-	if (!want) {
-		trigger.published = trigger.expected == w->generation;
+	if (!want && (trigger.least == UINT32_MAX ||
+		      (trigger.least > w->generation &&
+		       trigger.least - w->generation >= 1U << 31)))
+		want = -ERANGE;
+	if (!want || want == -ERANGE) {
+		trigger.published = !want && trigger.expected == w->generation;
 		if (trigger.published && !w->blind) {
-			publish(w, w->generation + 1, trigger.entropy_len);
+			publish(w, next_of_image(w, trigger.least),
+				trigger.entropy_len);
 			confirmed(w, s->file, false);
 		}
 		trigger.generation = w->generation;
@@ -673,7 +696,6 @@ void op_wait_watchers(struct world *w, const struct op *op)
 void op_trigger_min(struct world *w, const struct op *op)
 {
 	struct slot *s = slot(w, op->a[0]);
-	uint32_t next = w->generation + 1;
 	uint64_t least = 0;
 	long got, want = model_file(s);
 
@@ -695,11 +717,7 @@ void op_trigger_min(struct world *w, const struct op *op)
 	if (!want && least > UINT32_MAX)
 		want = -EINVAL;
 	if (!want && !w->blind)
-		publish(w,
-			least > next && least != w->generation ?
-				(uint32_t)least :
-				next,
-			false);
+		publish(w, next_above(w, (uint32_t)least), false);
 	got = CALL(w, SYS_ioctl, s->fd, SYSGENID_TRIGGER_GEN_UPDATE, least);
 	EXPECT(w, got, "SYSGENID_TRIGGER_GEN_UPDATE", want);
 }

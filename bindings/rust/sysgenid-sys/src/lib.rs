@@ -99,6 +99,14 @@ extern "C" {
         entropy_len: usize,
         generation: *mut u32,
     ) -> c_int;
+    pub fn sysgenid_trigger_least(
+        g: *mut sysgenid,
+        expected: u32,
+        least: u32,
+        entropy: *const c_void,
+        entropy_len: usize,
+        generation: *mut u32,
+    ) -> c_int;
     pub fn sysgenid_wait_watchers(
         g: *mut sysgenid,
         generation: u32,
