@@ -15,6 +15,7 @@
 #include <linux/irq_work.h>
 #include <linux/lockdep.h>
 #include <linux/percpu.h>
+#include <linux/rcupdate.h>
 #include <linux/smp.h>
 #include <linux/string.h>
 #include <linux/sysfs.h>
@@ -131,21 +132,49 @@ static struct ftrace_ops guard_generators = {
 	.flags = FTRACE_OPS_FL_PERMANENT,
 };
 
-/* Return: NULL, or why it is not called. */
-static const char *guard_hook(struct ftrace_ops *ops, const char *function)
+/*
+ * Has @ops called at one function. Where ftrace has no memory for that entry, it
+ * succeeds all the same, with an empty filter: always the same object. That lets
+ * every function through, those that a callback calls included.
+ */
+static int guard_filter(struct ftrace_ops *ops, const char *function)
 {
+	const struct ftrace_hash *none;
 	char name[32];
 	int ret;
 
 	/* Not a constant: ftrace takes names apart. */
 	strscpy(name, function, sizeof(name));
-	ret = ftrace_set_filter(ops, name, strlen(name), 1);
+	ret = ftrace_set_filter(ops, NULL, 0, 1);
+	if (ret)
+		return ret;
+	none = rcu_access_pointer(ops->func_hash->filter_hash);
+	ret = ftrace_set_filter(ops, name, strlen(name), 0);
+	if (!ret && rcu_access_pointer(ops->func_hash->filter_hash) == none)
+		ret = -ENOMEM;
+	return ret;
+}
+
+/* Takes memory, too; ftrace_free_filter() is not exported everywhere. */
+static void guard_unfilter(struct ftrace_ops *ops)
+{
+	int tries = 3;
+
+	while (ftrace_set_filter(ops, NULL, 0, 1) && --tries)
+		;
+}
+
+/* Return: NULL, or why it is not called. */
+static const char *guard_hook(struct ftrace_ops *ops, const char *function)
+{
+	int ret = guard_filter(ops, function);
+
 	if (!ret) {
 		ret = register_ftrace_function(ops);
 		if (!ret)
 			return IS_ENABLED(CONFIG_PREEMPT_RT) ? "PREEMPT_RT: done late, by work" :
 							       NULL;
-		ftrace_set_filter(ops, NULL, 0, 1);
+		guard_unfilter(ops);
 	}
 	if (ret == -EBUSY)
 		return "kernel.ftrace_enabled is 0";
@@ -158,8 +187,7 @@ static void guard_unhook(struct ftrace_ops *ops)
 	if (!(ops->flags & FTRACE_OPS_FL_ENABLED))
 		return;
 	unregister_ftrace_function(ops);
-	/* Its filter, too; ftrace_free_filter() is not exported everywhere. */
-	ftrace_set_filter(ops, NULL, 0, 1);
+	guard_unfilter(ops);
 }
 
 static void guard_start(void)
