@@ -7,7 +7,8 @@
  * which all clones share. So a probe at its return reseeds again if anything was
  * mixed since its entry. And work reseeds again, when each task that was in the
  * kernel has left it: that is the last word. Where a kernel cannot tell, and in any
- * case, work does so after 1 s and 10 s, too.
+ * case, work does so after 1 s and 10 s, too. Without the probe it does so all the
+ * time until then.
  */
 #include <linux/jiffies.h>
 #include <linux/kprobes.h>
@@ -22,7 +23,9 @@
 #define INFLIGHT_MOST 64
 
 #define INFLIGHT_SOON HZ
-#define INFLIGHT_LATE (10 * HZ)
+/* Where there is no probe: how long one that ends meanwhile may give the key from before. */
+#define INFLIGHT_OFTEN (HZ / 40)
+#define INFLIGHT_LATE  (10 * HZ)
 
 /* How often anything was mixed. Written under the lock. */
 static unsigned int inflight_mixed;
@@ -90,10 +93,16 @@ static void inflight_fn(struct work_struct *work)
 	call_rcu_tasks(&inflight_head, inflight_over_fn);
 }
 
+static const char *inflight_why = "guard=0"; /* there is no probe; NULL: there is one */
+
 static void inflight_soon_fn(struct work_struct *work)
 {
 	sysgenid_reseed_look();
 	sysgenid_reseed_now();
+	/* A grace period notices late that all tasks have left. */
+	if (inflight_why && sysgenid_inflight_pending() &&
+	    READ_ONCE(inflight_waited) != READ_ONCE(inflight_mixed))
+		queue_delayed_work(sysgenid.queue, to_delayed_work(work), INFLIGHT_OFTEN);
 }
 
 static DECLARE_DELAYED_WORK(inflight_soon_work, inflight_soon_fn);
@@ -115,11 +124,10 @@ static DECLARE_DELAYED_WORK(inflight_late_work, inflight_late_fn);
 void sysgenid_inflight_again(void)
 {
 	queue_work(sysgenid.queue, &inflight_work);
-	mod_delayed_work(sysgenid.queue, &inflight_soon_work, INFLIGHT_SOON);
+	mod_delayed_work(sysgenid.queue, &inflight_soon_work,
+			 inflight_why ? INFLIGHT_OFTEN : INFLIGHT_SOON);
 	mod_delayed_work(sysgenid.queue, &inflight_late_work, INFLIGHT_LATE);
 }
-
-static const char *inflight_why = "guard=0"; /* there is no probe; NULL: there is one */
 
 /* Why reseeds in flight are left to work; NULL: they are not. */
 const char *sysgenid_inflight_why(void)

@@ -331,9 +331,9 @@ def reseed_in_flight_is_repeated_at_once(t: Context) -> None:
 
 @vmtest("bookworm-cloud", full_kernels="all", cpus=2, timeout=300)
 def reseed_in_flight_is_repeated_by_work(t: Context) -> None:
-    """Without the probe: when each task has left the kernel, which takes a moment."""
+    """Without the probe: some 25 ms after it has put the key back, and a value is drawn each 50 ms."""
     guarded(t)
-    assert in_flight(t, OFF) < EACH_WAY // 2
+    assert in_flight(t, OFF) <= 1
 
 
 @vmtest("bookworm-cloud", cpus=2, timeout=300)
