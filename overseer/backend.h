@@ -15,6 +15,12 @@ struct commands;
 /* What other programs see of a machine that is ready. */
 struct target;
 
+/* Units that are being started anew. */
+struct restarts;
+
+/* @failed: NULL, or one line that names the unit that does not come up. */
+typedef void restarts_done_fn(void *user, const char *failed);
+
 /*
  * What starts, freezes and stops programs here. Nobody else knows whether that is
  * systemd. A false result: no memory.
@@ -54,6 +60,16 @@ struct backend {
 	 * is not known.
 	 */
 	bool (*stop_is_requested)(char *why, size_t size);
+	/*
+	 * Has each of these units, if it runs, started anew; @limit: microseconds for
+	 * each. @done is called later, and never before this returns. NULL: no memory.
+	 * The pointer itself is NULL where nothing starts a unit again.
+	 */
+	struct restarts *(*restart)(struct loop *loop,
+				    const struct words *units, uint64_t limit,
+				    restarts_done_fn *done, void *user);
+	/* @done is not called any more; what was asked goes on. Takes NULL. */
+	void (*restart_cancel)(struct restarts *r);
 	/* NULL, which the other two take: there is none, or no memory. */
 	struct target *(*target_new)(struct loop *loop);
 	void (*target_free)(struct target *t);

@@ -179,10 +179,8 @@ static const char *check_exempt(const char *word)
 	return *word == '/' ? check_cgroup(word) : check_unit_name(word);
 }
 
-static const char *add_type(char **name)
+static const char *add_type(char **name, const char *const types[])
 {
-	static const char *const types[] = { ".service", ".slice", ".scope",
-					     NULL };
 	const char *type = strrchr(*name, '.');
 	char *full;
 
@@ -213,22 +211,29 @@ static bool take_word(struct words *words, const char *word)
 	return kept < count;
 }
 
-static const char *add_types(struct words *units)
+static const char *const with_cgroups[] = { ".service", ".slice", ".scope",
+					    NULL };
+static const char *const that_start[] = { ".service", ".socket", ".timer",
+					  ".path",    ".target", ".mount",
+					  ".swap",    NULL };
+
+static const char *add_types(struct words *units, const char *const types[])
 {
 	const char *wrong = NULL;
 
 	for (size_t i = 0; !wrong && i < units->count; i++)
-		wrong = add_type(&units->word[i]);
+		wrong = add_type(&units->word[i], types);
 	return wrong;
 }
 
 /* As systemctl(1) reads a name: one without a type is that of a service. */
 static const char *each_unit(const char *value, struct words *units,
-			     const char *(*check)(const char *word))
+			     const char *(*check)(const char *word),
+			     const char *const types[])
 {
 	const char *wrong = each_word(value, units, check);
 
-	return wrong ? wrong : add_types(units);
+	return wrong ? wrong : add_types(units, types);
 }
 
 static const char *set_freeze(struct config *c, const char *value)
@@ -241,12 +246,44 @@ static const char *set_freeze(struct config *c, const char *value)
 	}
 	wrong = each_word(value, &c->freeze, check_unit);
 	c->freeze_containers = take_word(&c->freeze, FREEZE_CONTAINERS);
-	return wrong ? wrong : add_types(&c->freeze);
+	return wrong ? wrong : add_types(&c->freeze, with_cgroups);
 }
 
 static const char *set_freeze_except(struct config *c, const char *value)
 {
-	return each_unit(value, &c->freeze_except, check_exempt);
+	return each_unit(value, &c->freeze_except, check_exempt, with_cgroups);
+}
+
+/* Without these nobody would say whether the others came up. */
+static const char *check_restart(const char *word)
+{
+	static const char *const refused[] = {
+		"sysgenid-overseer",
+		"sysgenid-overseer.service",
+		"dbus",
+		"dbus.service",
+		"dbus.socket",
+		"dbus-broker",
+		"dbus-broker.service",
+		NULL,
+	};
+	const char *type = strrchr(word, '.');
+
+	if (is_one_of(word, refused))
+		return "the overseer needs that unit, to see the others start";
+	if (type && (!strcmp(type, ".slice") || !strcmp(type, ".scope")))
+		return "a slice or a scope cannot be started again";
+	return check_unit_name(word);
+}
+
+static const char *set_restart(struct config *c, const char *value)
+{
+	return each_unit(value, &c->restart, check_restart, that_start);
+}
+
+static const char *set_restart_after(struct config *c, const char *value)
+{
+	return each_unit(value, &c->restart_after, check_restart, that_start);
 }
 
 static const char *set_seconds(const char *value, uint64_t *time)
@@ -397,6 +434,11 @@ static const char *set_reseed_timeout(struct config *c, const char *value)
 	return set_seconds(value, &c->reseed_timeout);
 }
 
+static const char *set_restart_timeout(struct config *c, const char *value)
+{
+	return set_seconds(value, &c->restart_timeout);
+}
+
 static const char *set_hook_timeout(struct config *c, const char *value)
 {
 	return set_seconds(value, &c->hook_timeout);
@@ -506,6 +548,9 @@ static const struct key {
 	{ "sessions", ONCE, set_sessions },
 	{ "freeze", LIST, set_freeze },
 	{ "freeze-except", LIST, set_freeze_except },
+	{ "restart", LIST, set_restart },
+	{ "restart-after", LIST, set_restart_after },
+	{ "restart-timeout", ONCE, set_restart_timeout },
 	{ "announce", ONCE, set_announce },
 	{ "publisher", ONCE, set_publisher },
 	{ "reseed", ONCE, set_reseed },
@@ -572,6 +617,7 @@ static const struct config defaults = {
 	.laggards = LAGGARDS_HOLD,
 	.destroy_connections = DESTROY_WITH_GATE,
 	.reset_sessions = true,
+	.restart_timeout = 90 * SECOND,
 	.reseed_timeout = 30 * SECOND,
 	.quiesce_limit = 60 * SECOND,
 };
@@ -846,6 +892,8 @@ void config_free(struct config *c)
 	exceptions_free(&c->except);
 	words_free(&c->freeze);
 	words_free(&c->freeze_except);
+	words_free(&c->restart);
+	words_free(&c->restart_after);
 	free(c->announce);
 	*c = defaults;
 }

@@ -95,6 +95,9 @@ struct config {
 	char *announce;
 	enum publisher_kind publisher;
 	enum reseed reseed;
+	/* Units that are started anew before and after the gate is opened; those of @restart. */
+	struct words restart, restart_after;
+	uint64_t restart_timeout;
 	/* How long the last reseed may take. */
 	uint64_t reseed_timeout;
 	/* 0: without a limit. */

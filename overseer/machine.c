@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "announce.h"
@@ -17,6 +16,7 @@
 #include "log.h"
 #include "machine.h"
 #include "notify.h"
+#include "phases.h"
 #include "publishing.h"
 #include "sessions.h"
 #include "waiters.h"
@@ -67,6 +67,7 @@ struct machine {
 	struct target *target;
 	struct sessions *sessions;
 	struct watchers_wait *waiting;
+	struct restarts *restarting;
 	/* Of what held the machine and may be over soon. */
 	struct backoff *again;
 	/* Ends what "quiesce" began, if nobody else does. */
@@ -83,8 +84,8 @@ struct machine {
 	char about[768];
 	/* Sessions of the kernel that are older than the generation. */
 	char kept[512];
-	/* CLOCK_BOOTTIME, of the steps of adjusting. */
-	uint64_t published, closed, destroyed, reset, hooked, confirmed, opened;
+	/* Of the last adjustment. */
+	struct phases phases;
 	/* For the last reseed: looks again, until when without complaint; and whether it is armed. */
 	struct loop_source *settling;
 	uint64_t settle_by;
@@ -98,19 +99,6 @@ static void open_when_settled(struct machine *m);
 static bool begin(struct machine *m);
 static void on_generation(void *user, uint32_t events);
 static void on_lease(void *user);
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_BOOTTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
-static double ms_between(uint64_t from, uint64_t to)
-{
-	return to > from ? (double)((to - from) / 1000) / 1000 : 0;
-}
 
 void machine_forget(struct machine *m, const void *user)
 {
@@ -126,9 +114,9 @@ struct json_object *machine_status(const struct machine *m)
 		o, "state", json_object_new_string(state_name(m->now.state)));
 	json_object_object_add(o, "generation",
 			       json_object_new_int64(m->now.generation));
-	if (m->now.state == READY && m->published) {
+	if (m->now.state == READY && m->phases.began) {
 		struct json_object *ms = json_object_new_double(
-			ms_between(m->published, m->opened));
+			phases_ms(phases_total(&m->phases)));
 
 		json_object_set_serializer(ms,
 					   json_object_double_to_json_string,
@@ -238,6 +226,9 @@ static void stop_work(struct machine *m)
 	m->sessions = NULL;
 	watchers_cancel(m->waiting);
 	m->waiting = NULL;
+	if (m->restarting)
+		m->backend->restart_cancel(m->restarting);
+	m->restarting = NULL;
 	loop_disarm(m->settling);
 	m->settles = false;
 }
@@ -332,20 +323,17 @@ static void on_again(void *user)
 
 static void log_ready(const struct machine *m)
 {
-	if (!m->published) {
+	char took[256];
+
+	if (!m->phases.began) {
 		log_notice("ready at generation %" PRIu32, m->now.generation);
 		return;
 	}
-	log_notice(
-		"ready at generation %" PRIu32
-		", %.1f ms after it was published: gate %.1f, connections %.1f, sessions %.1f, hooks %.1f, watchers %.1f, opening %.1f ms; %u laggards",
-		m->now.generation, ms_between(m->published, m->opened),
-		ms_between(m->published, m->closed),
-		ms_between(m->closed, m->destroyed),
-		ms_between(m->destroyed, m->reset),
-		ms_between(m->reset, m->hooked),
-		ms_between(m->hooked, m->confirmed),
-		ms_between(m->confirmed, m->opened), m->laggards);
+	phases_describe(&m->phases, took, sizeof(took));
+	log_notice("ready at generation %" PRIu32
+		   ", %.1f ms after it was published: %s ms; %u laggards",
+		   m->now.generation, phases_ms(phases_total(&m->phases)), took,
+		   m->laggards);
 }
 
 /* False: it moved, or cannot be read, and the machine goes on from there. */
@@ -361,6 +349,31 @@ static bool is_current(struct machine *m)
 	return false;
 }
 
+/* ---- units that are started anew ---- */
+
+static void restart_units(struct machine *m, const struct words *units,
+			  restarts_done_fn *done)
+{
+	if (!units->count) {
+		done(m, NULL);
+		return;
+	}
+	m->restarting = m->backend->restart(
+		m->loop, units, m->config->restart_timeout, done, m);
+	if (!m->restarting)
+		hold(m, NOT_RESTARTED, "restart: no memory");
+}
+
+/* The gate is open: a unit that does not come up closes it again. */
+static void on_restarted_after(void *user, const char *failed)
+{
+	struct machine *m = user;
+
+	m->restarting = NULL;
+	if (failed)
+		hold(m, NOT_RESTARTED, failed);
+}
+
 /* Two looks at the generation: before the gate is opened, and before anybody is told. */
 static void open_up(struct machine *m, enum event event)
 {
@@ -370,7 +383,7 @@ static void open_up(struct machine *m, enum event event)
 		hold(m, NOT_IN_TABLE, "a step came in the wrong state");
 		return;
 	}
-	m->confirmed = now_ns();
+	phases_end(&m->phases, PHASE_WATCHERS);
 	m->stored = (struct situation){ READY, m->now.generation, false };
 	if (!gate_set(m->gate, &m->stored)) {
 		/* There may be a newer one, for which the gate in the kernel is shut. */
@@ -378,12 +391,15 @@ static void open_up(struct machine *m, enum event event)
 			hold(m, GATE_FAILED, "the gate cannot be opened");
 		return;
 	}
-	m->opened = now_ns();
+	phases_end(&m->phases, PHASE_OPENING);
 	if (!is_current(m))
 		return;
 	become(m, READY, m->now.generation, false);
 	log_ready(m);
 	waiters_answer(&m->waiters, ANSWER_DONE, NULL);
+	if (event == ADJUSTED && m->phases.began && m->now.state == READY &&
+	    !work_is_running(&m->work))
+		restart_units(m, &m->config->restart_after, on_restarted_after);
 }
 
 /* The kernel resets what it destroys; the peer must not get that, as it ends the connection of the sibling. */
@@ -553,17 +569,18 @@ static void open_when_settled(struct machine *m)
 	on_settling(m);
 }
 
-static void on_adjusted(void *user, const char *failed)
+static void on_restarted(void *user, const char *failed)
 {
 	struct machine *m = user;
 	bool outdated;
 
-	m->hooked = now_ns();
+	m->restarting = NULL;
+	if (m->config->restart.count)
+		phases_end(&m->phases, PHASE_RESTART);
 	if (failed) {
-		hold(m, HOOK_FAILED, failed);
+		hold(m, NOT_RESTARTED, failed);
 		return;
 	}
-	freezing_forget();
 	if (!is_reseeded(m, &outdated))
 		return;
 	/* A page file has readers, and does not know them. */
@@ -573,9 +590,22 @@ static void on_adjusted(void *user, const char *failed)
 		wait_for_watchers(m, m->config->watcher_timeout);
 }
 
+static void on_adjusted(void *user, const char *failed)
+{
+	struct machine *m = user;
+
+	phases_end(&m->phases, PHASE_HOOKS);
+	if (failed) {
+		hold(m, HOOK_FAILED, failed);
+		return;
+	}
+	freezing_forget();
+	/* Thawed by now: systemd ends no unit that is frozen. */
+	restart_units(m, &m->config->restart, on_restarted);
+}
+
 static void run_hooks(struct machine *m)
 {
-	m->reset = now_ns();
 	if (!work_adjust(&m->work, m->config, &m->now, on_adjusted, m))
 		hold(m, HOOKS_NOT_RUN, "the hooks cannot be run");
 }
@@ -585,6 +615,7 @@ static void on_sessions(void *user, const char *failed, const char *kept)
 	struct machine *m = user;
 
 	m->sessions = NULL;
+	phases_end(&m->phases, PHASE_SESSIONS);
 	snprintf(m->kept, sizeof(m->kept), "%s", kept);
 	if (failed) {
 		hold(m, SESSIONS_LEFT, failed);
@@ -609,13 +640,13 @@ static void adjust(struct machine *m, uint32_t generation)
 		hold(m, GATE_FAILED, "there is a generation to adjust to");
 		return;
 	}
-	m->closed = now_ns();
-	m->published = sysgenid_get_info(m->g, &info, sizeof(info)) ?
-			       m->closed :
-			       info.time;
+	phases_begin(&m->phases, sysgenid_get_info(m->g, &info, sizeof(info)) ?
+					 phases_now() :
+					 info.time);
+	phases_end(&m->phases, PHASE_GATE);
 	if (!destroy_connections(m))
 		return;
-	m->destroyed = now_ns();
+	phases_end(&m->phases, PHASE_CONNECTIONS);
 	/* Hooks and new sessions make keys, and frozen units draw on. */
 	if (!is_reseeded(m, NULL))
 		return;
@@ -693,7 +724,7 @@ static void on_thawed_by_force(void *user, const char *failed)
 /* Back, with nothing changed. */
 static void reopen(struct machine *m, commands_done_fn *done)
 {
-	m->published = 0;
+	m->phases = (struct phases){ 0 };
 	if (!work_thaw(&m->work, m->config, done, m))
 		done(m, "no memory to thaw units");
 }
@@ -786,7 +817,8 @@ void machine_quiesce(struct machine *m, bool until_resume, pid_t client,
 		answer(user, ANSWER_DONE, NULL);
 		return;
 	}
-	if (m->now.state != READY || work_is_running(&m->work)) {
+	if (m->now.state != READY || work_is_running(&m->work) ||
+	    m->restarting) {
 		answer(user, ANSWER_NOT_READY,
 		       "the machine is not ready; see \"sysgenidctl status\"");
 		leave_quiescing(m, quiescing.generation);
@@ -1063,6 +1095,18 @@ static void close_gate(struct machine *m)
 	m->gate = NULL;
 }
 
+/* False: @why. */
+static bool can_restart(const struct backend *backend, const struct config *c,
+			char *why, size_t size)
+{
+	if (backend->restart || !(c->restart.count + c->restart_after.count))
+		return true;
+	snprintf(
+		why, size,
+		"restart: systemd does not run, and nothing else starts units again");
+	return false;
+}
+
 static bool may_freeze_of(const struct backend *backend, const struct config *c,
 			  char *why, size_t size)
 {
@@ -1081,6 +1125,7 @@ static bool read_config(struct machine *m)
 	char why[sizeof(m->wrong)];
 
 	if (config_read(&next, m->path, why, sizeof(why)) &&
+	    can_restart(m->backend, &next, why, sizeof(why)) &&
 	    may_freeze_of(m->backend, &next, why, sizeof(why))) {
 		config_free(m->config);
 		*m->config = next;
@@ -1230,7 +1275,7 @@ static const char *start(struct machine *m)
 	recalled = gate_recall(m->gate, &before);
 	if (recalled == CANNOT_LOOK)
 		return "what the last overseer left cannot be read";
-	m->published = 0;
+	m->phases = (struct phases){ 0 };
 	m->about[0] = 0;
 	m->started = true;
 	if (destroys_connections(m->config) && connections_prepare() < 0)

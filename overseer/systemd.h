@@ -7,6 +7,7 @@
 #include <sys/types.h>
 #include <systemd/sd-bus.h>
 
+#include "backend.h"
 #include "config.h"
 #include "loop.h"
 
@@ -30,6 +31,10 @@ int systemd_find_exempt(const struct words *units, struct words *cgroups,
 bool systemd_find_cgroups(const struct words *units, struct words *cgroups,
 			  char *why, size_t size);
 bool systemd_stop_is_requested(char *why, size_t size);
+struct restarts *systemd_restart(struct loop *loop, const struct words *units,
+				 uint64_t limit, restarts_done_fn *done,
+				 void *user);
+void systemd_restart_cancel(struct restarts *r);
 
 /*
  * sysgenid-ready.target: active while the machine is ready. Asks systemd, in the

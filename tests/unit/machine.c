@@ -79,6 +79,9 @@ static struct world {
 	struct watchers_wait *waiting;
 	sessions_done_fn *reset;
 	struct sessions *resetting;
+	/* What is started anew, if anything is. */
+	restarts_done_fn *restarted;
+	char restarting[64];
 	unsigned int cancelled, destroys;
 	bool hooks, thaws, freezes, empties, ends_hooks;
 	char thawed[64];
@@ -141,6 +144,7 @@ int sysgenid_get_info(struct sysgenid *g, struct sysgenid_info *info,
 	info->flags = (world.no_reseed ? SYSGENID_GET_RESEED_FAILED : 0) |
 		      (world.pending ? SYSGENID_GET_RESEED_PENDING : 0);
 	info->generation = world.generation;
+	info->time = 1;
 	info->outdated = !world.nobody_is_outdated;
 	return world.no_info ? -EIO : 0;
 }
@@ -598,6 +602,38 @@ static bool stop_is_requested(char *why, size_t size)
 	return !world.shuts_down;
 }
 
+static struct restarts *restart(struct loop *l, const struct words *units,
+				uint64_t limit, restarts_done_fn *done,
+				void *user)
+{
+	(void)l;
+	ck_assert_ptr_null(world.restarted);
+	ck_assert_uint_eq(limit, 7000000);
+	if (world.no_commands)
+		return NULL;
+	world.restarted = done;
+	world.user = user;
+	snprintf(world.restarting, sizeof(world.restarting), "%s%s%s",
+		 units->word[0], units->count > 1 ? " " : "",
+		 units->count > 1 ? units->word[1] : "");
+	return (struct restarts *)&world;
+}
+
+static void restart_cancel(struct restarts *r)
+{
+	ck_assert_ptr_nonnull(r);
+	world.restarted = NULL;
+}
+
+static void end_restarts(const char *failed)
+{
+	restarts_done_fn *done = world.restarted;
+
+	ck_assert_ptr_nonnull(done);
+	world.restarted = NULL;
+	done(world.user, failed);
+}
+
 static const struct backend backend = {
 	.name = "played",
 	.add_end_of_hooks = add_end_of_hooks,
@@ -605,6 +641,8 @@ static const struct backend backend = {
 	.freezing_is_safe = freezing_is_safe,
 	.find_exempt = find_exempt,
 	.stop_is_requested = stop_is_requested,
+	.restart = restart,
+	.restart_cancel = restart_cancel,
 	.target_new = target_new,
 	.target_free = target_free,
 	.target_set = target_set,
@@ -2130,6 +2168,123 @@ START_TEST(connections_are_destroyed_behind_a_gate_or_when_asked_for)
 }
 END_TEST
 
+#define RESTARTS                                                               \
+	"restart = a b.socket\nrestart-after = c.timer\nrestart-timeout = 7\n" \
+	"freeze = x\n"
+
+static void start_with_restarts(void)
+{
+	set_up_again(RESTARTS);
+	start_ready();
+	quiesce(false);
+	end_commands(NULL);
+	end_commands(NULL);
+	assert_in(QUIESCED, 5);
+	restore();
+	settle();
+	ck_assert_ptr_null(world.restarted);
+	end_commands(NULL);
+	ck_assert_str_eq(world.restarting, "a.service b.socket");
+	ck_assert(world.thaws);
+}
+
+START_TEST(units_are_started_anew_around_the_opening)
+{
+	start_with_restarts();
+	assert_in(ADJUSTING, 6);
+	ck_assert_ptr_null(world.waiting);
+	end_restarts(NULL);
+	end_waiting(0);
+	assert_in(READY, 6);
+	ck_assert_int_eq(world.set.state, READY);
+	ck_assert_str_eq(world.restarting, "c.timer");
+	/* A snapshot would have half of a start in it. */
+	quiesce(false);
+	assert_answered(ANSWER_NOT_READY);
+	resume(false);
+	assert_answered(ANSWER_DONE);
+	end_restarts(NULL);
+	assert_in(READY, 6);
+	quiesce(false);
+	end_commands(NULL);
+	end_commands(NULL);
+	assert_in(QUIESCED, 6);
+	/* Nothing but a generation has them started anew. */
+	resume(false);
+	end_commands(NULL);
+	assert_in(READY, 6);
+	ck_assert_ptr_null(world.restarted);
+}
+END_TEST
+
+START_TEST(unit_that_does_not_come_up_holds_by_its_name)
+{
+	start_with_restarts();
+	if (_i) {
+		end_restarts(NULL);
+		end_waiting(0);
+		assert_in(READY, 6);
+	}
+	end_restarts("restart: a.service does not come up: failed");
+	assert_held(6, "a.service does not come up");
+	ck_assert_int_eq(world.set.state, HELD);
+	resume(false);
+	end_commands(NULL);
+	ck_assert_str_eq(world.restarting, "a.service b.socket");
+	end_restarts(NULL);
+	end_waiting(0);
+	assert_in(READY, 6);
+	assert_answered(ANSWER_DONE);
+	end_restarts(NULL);
+	assert_in(READY, 6);
+}
+END_TEST
+
+START_TEST(generation_while_units_start_begins_again)
+{
+	start_with_restarts();
+	if (_i) {
+		end_restarts(NULL);
+		end_waiting(0);
+	}
+	restore();
+	settle();
+	ck_assert_ptr_null(world.restarted);
+	assert_in(ADJUSTING, 7);
+	end_commands(NULL);
+	ck_assert_str_eq(world.restarting, "a.service b.socket");
+}
+END_TEST
+
+START_TEST(units_that_cannot_be_asked_for_hold)
+{
+	set_up_again(RESTARTS);
+	start_ready();
+	restore();
+	settle();
+	world.no_commands = true;
+	end_commands(NULL);
+	assert_held(6, "restart: no memory");
+}
+END_TEST
+
+START_TEST(units_without_anybody_who_starts_them_are_refused)
+{
+	static struct backend without;
+
+	without = backend;
+	without.restart = NULL;
+	configure(RESTARTS);
+	machine_free(machine);
+	machine = machine_new(loop, &without, path);
+	machine_start(machine);
+	assert_in(HELD, 5);
+	ck_assert_msg(strstr(member("about"),
+			     "nothing else starts units again"),
+		      "%s", member("about"));
+}
+END_TEST
+
 START_TEST(table_has_a_way_out_of_each_state)
 {
 	const enum state state = (enum state)_i;
@@ -2308,6 +2463,14 @@ static Suite *states(void)
 	tcase_add_loop_test(tcase,
 			    page_of_a_publisher_outlives_a_restart_and_no_stop,
 			    0, 2);
+	tcase_add_test(tcase, units_are_started_anew_around_the_opening);
+	tcase_add_loop_test(tcase, unit_that_does_not_come_up_holds_by_its_name,
+			    0, 2);
+	tcase_add_loop_test(tcase, generation_while_units_start_begins_again, 0,
+			    2);
+	tcase_add_test(tcase, units_that_cannot_be_asked_for_hold);
+	tcase_add_test(tcase,
+		       units_without_anybody_who_starts_them_are_refused);
 	tcase_add_loop_test(tcase, table_has_a_way_out_of_each_state, 0,
 			    STATES);
 	tcase_add_loop_test(tcase, table_leads_each_failure_to_held, 0, STATES);

@@ -238,6 +238,10 @@ START_TEST(every_key)
 				"destroy-connections = no\n"
 				"sessions = keep\n"
 				"freeze = a.service b@1 c.slice d.e\n"
+				"restart = a b.socket\n"
+				"restart = c.timer\n"
+				"restart-after = d.e\n"
+				"restart-timeout = 3\n"
 				"announce = vsock:2:1234\n"
 				"publisher = none\n"
 				"reseed = warn\n"
@@ -259,6 +263,11 @@ START_TEST(every_key)
 	ck_assert_str_eq(c.freeze.word[2], "c.slice");
 	ck_assert_str_eq(c.freeze.word[3], "d.e.service");
 	ck_assert_str_eq(c.announce, "vsock:2:1234");
+	ck_assert_uint_eq(c.restart.count, 3);
+	ck_assert_str_eq(c.restart.word[0], "a.service");
+	ck_assert_str_eq(c.restart.word[1], "b.socket");
+	ck_assert_str_eq(c.restart_after.word[0], "d.e.service");
+	ck_assert_uint_eq(c.restart_timeout, 3000000);
 	config_free(&c);
 }
 END_TEST
@@ -293,6 +302,12 @@ static const struct bad bad[] = {
 	{ "[overseer]\ndestroy-connections = perhaps\n", 2,
 	  "with-gate, yes or no" },
 	{ "[overseer]\nfreeze = --force\n", 2, "unit" },
+	{ "[overseer]\nrestart = /agents\n", 2, "unit" },
+	{ "[overseer]\nrestart = a.slice\n", 2, "cannot be started again" },
+	{ "[overseer]\nrestart-after = a\nrestart-after = sysgenid-overseer\n",
+	  3, "needs that unit" },
+	{ "[overseer]\nrestart = dbus\n", 2, "needs that unit" },
+	{ "[overseer]\nrestart-timeout = 0\n", 2, "whole number" },
 	{ "[overseer]\nfreeze = a all\n", 2, "all stands alone" },
 	{ "[overseer]\nfreeze = all\nfreeze-except = a;b\n", 3, "unit" },
 	{ "[overseer]\nfreeze = all\nfreeze-except = /\n", 3,

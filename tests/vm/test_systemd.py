@@ -80,6 +80,46 @@ def refuses_a_step_without_rights(vm: VM) -> None:
     assert status(vm)["state"] == "ready"
 
 
+# A service that notes the state in which it starts, and fails while there is a file.
+NOTES = """#!/bin/sh
+state=$(sysgenidctl status --json | grep -o '"state": *"[a-z]*')
+echo "$1 ${state##*\\"}" >>/run/starts
+[ ! -e "/run/fails-$1" ] || exit 1
+systemd-notify --ready
+exec sleep 100000
+"""
+
+
+def unit(vm: VM, name: str) -> None:
+    vm.write("/run/notes", NOTES)
+    lines = ("[Service]", "Type=notify", "NotifyAccess=all", f"ExecStart=sh /run/notes {name}")
+    vm.write(f"/run/systemd/system/{name}.service", "".join(f"{line}\n" for line in lines))
+    sh(vm, f"systemctl daemon-reload; systemctl start {name}")
+
+
+def restarts_units(vm: VM) -> None:
+    """Around the opening; one that does not come up holds the machine, by its name. One that did not run stays so."""
+    for name in ("before", "after"):
+        unit(vm, name)
+    oversee(vm, "restart = before idle", "restart-after = after", "restart-timeout = 60", "sessions = keep")
+    vm.write("/run/systemd/system/idle.service", "[Service]\nExecStart=sleep 100000\n")
+    sh(vm, "systemctl daemon-reload")
+    until(vm, "ready")
+    generation = status(vm)["generation"]
+    sh(vm, "rm /run/starts; sysgenidctl trigger")
+    until(vm, "ready", generation + 1)
+    wait_until(lambda: "after" in sh(vm, "cat /run/starts"), LIMIT, "the unit after the opening")
+    assert vm.read("/run/starts") == "before adjusting\nafter ready\n", vm.read("/run/starts")
+    assert not is_active(vm, "idle")
+    for number, name in enumerate(("before", "after"), 2):
+        vm.write(f"/run/fails-{name}", "")
+        sh(vm, "sysgenidctl trigger")
+        held = until(vm, "held", generation + number)
+        assert f"{name}.service does not come up" in held["about"] and is_closed(vm), held
+        sh(vm, f"rm /run/fails-{name}; systemctl start {name}; sysgenidctl resume")
+        until(vm, "ready", generation + number)
+
+
 @vmtest(KERNEL, timeout=1800)
 def units_the_target_and_jobs_follow_the_machine(t: Context) -> None:
     """A slice is frozen; the target is up while the machine is ready; "stop" alone opens, and no other SIGTERM does."""
@@ -87,6 +127,7 @@ def units_the_target_and_jobs_follow_the_machine(t: Context) -> None:
     sh(vm, f"rm /etc/sysgenid/adjust.d/*; {AWAY}")
     hook(vm, "adjust")
     refuses_a_step_without_rights(vm)
+    restarts_units(vm)
     oversee(vm, "freeze = away.slice", "laggards = kill", "sessions = keep")
     assert capabilities(vm) & CAP_KILL and not capabilities(vm) & CAP_SYS_ADMIN
     wait_until(lambda: is_active(vm, TARGET), LIMIT, "the target to start")
