@@ -27,10 +27,13 @@ typedef void restarts_done_fn(void *user, const char *failed);
  */
 struct backend {
 	const char *name;
-	/* @path: of a hook with this @name. */
+	/*
+	 * @path: of a hook with this @name. @environment: NAME=VALUE, ending with NULL;
+	 * NULL: nothing but the situation.
+	 */
 	bool (*add_hook)(struct commands *cs, uint64_t timeout,
 			 const char *path, const char *name,
-			 const struct situation *s);
+			 const struct situation *s, char *const environment[]);
 	/* Hooks whose commands were cancelled: the next ones are not to meet them. */
 	bool (*add_end_of_hooks)(struct commands *cs, uint64_t timeout);
 	/*

@@ -223,7 +223,7 @@ static bool is_trusted(int folder, const char *path)
 
 bool commands_add_folder(struct commands *cs, const struct backend *backend,
 			 uint64_t timeout, const char *folder,
-			 const struct situation *s)
+			 const struct situation *s, char *const environment[])
 {
 	struct dirent **names;
 	int n = scandir(folder, &names, NULL, alphasort), fd;
@@ -250,7 +250,8 @@ bool commands_add_folder(struct commands *cs, const struct backend *backend,
 		if (ok)
 			hook = look_at(fd, name, path);
 		if (hook == IS_HOOK)
-			ok = backend->add_hook(cs, timeout, path, name, s);
+			ok = backend->add_hook(cs, timeout, path, name, s,
+					       environment);
 		else if (hook == BAD_HOOK)
 			ok = false;
 		free(names[i]);

@@ -42,12 +42,12 @@ bool commands_add_call(struct commands *cs, uint64_t timeout, const char *name,
 		       commands_call_fn *call, const char *const words[]);
 /*
  * The executables of a directory, in the order of their names, as run-parts(8)
- * takes them, told of the situation. A directory that is not there has none. False
- * after a complaint.
+ * takes them, told of the situation and of @environment. A directory that is not there
+ * has none. False after a complaint.
  */
 bool commands_add_folder(struct commands *cs, const struct backend *backend,
 			 uint64_t timeout, const char *folder,
-			 const struct situation *s);
+			 const struct situation *s, char *const environment[]);
 
 /* Stops at the first that fails. Takes @cs over, which is gone when done is called. */
 void commands_run(struct commands *cs, struct loop *loop,

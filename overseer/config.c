@@ -48,6 +48,15 @@ bool words_add(struct words *words, const char *word)
 	return true;
 }
 
+char **words_list(const struct words *words)
+{
+	char **all = calloc(words->count + 1, sizeof(*all));
+
+	for (size_t i = 0; all && i < words->count; i++)
+		all[i] = words->word[i];
+	return all;
+}
+
 static const char *each_word(const char *value, struct words *words,
 			     const char *(*check)(const char *word))
 {
@@ -373,6 +382,63 @@ static const char *set_sessions(struct config *c, const char *value)
 	return NULL;
 }
 
+/* One of two words. */
+static const char *set_either(const char *value, const char *yes,
+			      const char *no, bool *is_yes)
+{
+	static char why[64];
+
+	*is_yes = !strcmp(value, yes);
+	snprintf(why, sizeof(why), "%s or %s", yes, no);
+	return *is_yes || !strcmp(value, no) ? NULL : why;
+}
+
+static const char *set_entropy(struct config *c, const char *value)
+{
+	return set_either(value, "mix", "ignore", &c->mix_entropy);
+}
+
+static const char *set_clock_key(struct config *c, const char *value)
+{
+	return set_either(value, "set", "keep", &c->set_clock);
+}
+
+static const char *set_interfaces(struct config *c, const char *value)
+{
+	return set_either(value, "set", "keep", &c->set_interfaces);
+}
+
+static const char *set_environment(struct config *c, const char *value)
+{
+	return set_either(value, "pass", "ignore", &c->pass_environment);
+}
+
+static const char *set_host_name(struct config *c, const char *value)
+{
+	if (!strcmp(value, "keep"))
+		c->host_name = HOST_NAME_KEEP;
+	else if (!strcmp(value, "set"))
+		c->host_name = HOST_NAME_SET;
+	else if (!strcmp(value, "transient"))
+		c->host_name = HOST_NAME_TRANSIENT;
+	else
+		return "keep, set or transient";
+	return NULL;
+}
+
+static const char *set_id(struct config *c, const char *value)
+{
+	if (!strcmp(value, "keep"))
+		c->machine_id = MACHINE_ID_KEEP;
+	else if (!strcmp(value, "set"))
+		c->machine_id = MACHINE_ID_SET;
+	else if (!strcmp(value, "new"))
+		c->machine_id = MACHINE_ID_NEW;
+	else
+		return "keep, set or new";
+	return NULL;
+}
+
 bool config_vsock(const char *value, unsigned int *cid, unsigned int *port)
 {
 	char word[2][16], *at[] = { word[0], word[1] };
@@ -489,6 +555,27 @@ static bool has_cgroups(const struct config *c)
 	       c->laggards == LAGGARDS_KILL_CONTAINER;
 }
 
+static bool has_clock(const struct config *c)
+{
+	return c->set_clock;
+}
+
+static bool has_host_name(const struct config *c)
+{
+	return c->host_name != HOST_NAME_KEEP;
+}
+
+static bool has_etc(const struct config *c)
+{
+	return c->host_name == HOST_NAME_SET ||
+	       c->machine_id != MACHINE_ID_KEEP;
+}
+
+static bool has_admin(const struct config *c)
+{
+	return c->reset_sessions || has_host_name(c);
+}
+
 static bool has_announce_vsock(const struct config *c)
 {
 	return c->announce && *c->announce != '/';
@@ -501,7 +588,7 @@ static bool has_announce_device(const struct config *c)
 
 static bool has_network(const struct config *c)
 {
-	return c->gate != GATE_NONE || c->reset_sessions ||
+	return c->gate != GATE_NONE || c->reset_sessions || c->set_interfaces ||
 	       c->destroy_connections == DESTROY_ALWAYS;
 }
 
@@ -514,9 +601,14 @@ static const struct {
 	[STEP_SESSIONS] = { "sessions=reset", has_sessions },
 	[STEP_GATE_KERNEL] = { "gate=kernel", has_gate_kernel },
 	[STEP_CGROUPS] = { "freeze/kill-container", has_cgroups },
+	[STEP_CLOCK] = { "clock=set", has_clock },
+	[STEP_HOST_NAME] = { "host-name=set/transient", has_host_name },
+	[STEP_ETC] = { "host-name/machine-id", has_etc },
+	[STEP_ADMIN] = { "sessions/host-name", has_admin },
 	[STEP_ANNOUNCE_VSOCK] = { "announce=vsock", has_announce_vsock },
 	[STEP_ANNOUNCE_DEVICE] = { "announce=path", has_announce_device },
-	[STEP_NETWORK] = { "gate,sessions,destroy-connections", has_network },
+	[STEP_NETWORK] = { "gate,sessions,interfaces,destroy-connections",
+			   has_network },
 };
 
 const char *config_step_name(enum config_step step)
@@ -548,6 +640,12 @@ static const struct key {
 	{ "sessions", ONCE, set_sessions },
 	{ "freeze", LIST, set_freeze },
 	{ "freeze-except", LIST, set_freeze_except },
+	{ "entropy", ONCE, set_entropy },
+	{ "clock", ONCE, set_clock_key },
+	{ "host-name", ONCE, set_host_name },
+	{ "machine-id", ONCE, set_id },
+	{ "interfaces", ONCE, set_interfaces },
+	{ "environment", ONCE, set_environment },
 	{ "restart", LIST, set_restart },
 	{ "restart-after", LIST, set_restart_after },
 	{ "restart-timeout", ONCE, set_restart_timeout },
@@ -617,6 +715,7 @@ static const struct config defaults = {
 	.laggards = LAGGARDS_HOLD,
 	.destroy_connections = DESTROY_WITH_GATE,
 	.reset_sessions = true,
+	.mix_entropy = true,
 	.restart_timeout = 90 * SECOND,
 	.reseed_timeout = 30 * SECOND,
 	.quiesce_limit = 60 * SECOND,

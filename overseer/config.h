@@ -44,6 +44,21 @@ enum destroy {
 	DESTROY_NEVER,
 };
 
+/* Who sets it, and whether for the next boot, too. */
+enum host_name {
+	HOST_NAME_KEEP,
+	HOST_NAME_SET,
+	HOST_NAME_TRANSIENT,
+};
+
+enum machine_id {
+	MACHINE_ID_KEEP,
+	/* To that of the host. */
+	MACHINE_ID_SET,
+	/* The same; a random one where the host has none. */
+	MACHINE_ID_NEW,
+};
+
 struct words {
 	char **word;
 	size_t count;
@@ -58,9 +73,13 @@ enum config_step {
 	STEP_SESSIONS,
 	STEP_GATE_KERNEL,
 	STEP_CGROUPS,
+	STEP_CLOCK,
+	STEP_HOST_NAME,
 	STEP_ANNOUNCE_VSOCK,
 	STEP_ANNOUNCE_DEVICE,
-	/* The last: those above say better what was turned on. */
+	/* The last ones: those above say better what was turned on. */
+	STEP_ETC,
+	STEP_ADMIN,
 	STEP_NETWORK,
 	STEPS,
 };
@@ -71,6 +90,8 @@ enum config_step {
 /* False: no memory. */
 bool words_add(struct words *words, const char *word);
 void words_free(struct words *words);
+/* The words and a NULL behind the last; to be freed without the words. NULL: no memory. */
+char **words_list(const struct words *words);
 
 /* sysgenid-overseer.conf(5) describes each. Times in microseconds. */
 struct config {
@@ -95,6 +116,10 @@ struct config {
 	char *announce;
 	enum publisher_kind publisher;
 	enum reseed reseed;
+	/* The built-in steps. */
+	bool mix_entropy, set_clock, set_interfaces, pass_environment;
+	enum host_name host_name;
+	enum machine_id machine_id;
 	/* Units that are started anew before and after the gate is opened; those of @restart. */
 	struct words restart, restart_after;
 	uint64_t restart_timeout;

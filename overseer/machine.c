@@ -12,13 +12,16 @@
 #include "backend.h"
 #include "backoff.h"
 #include "connections.h"
+#include "environment.h"
 #include "freezing.h"
 #include "log.h"
 #include "machine.h"
 #include "notify.h"
 #include "phases.h"
 #include "publishing.h"
+#include "request.h"
 #include "sessions.h"
+#include "steps.h"
 #include "waiters.h"
 #include "watchers.h"
 #include "work.h"
@@ -86,6 +89,9 @@ struct machine {
 	char kept[512];
 	/* Of the last adjustment. */
 	struct phases phases;
+	/* What the host wants of this generation, and since when; NULL: nothing. */
+	struct request *request;
+	uint64_t requested;
 	/* For the last reseed: looks again, until when without complaint; and whether it is armed. */
 	struct loop_source *settling;
 	uint64_t settle_by;
@@ -606,8 +612,30 @@ static void on_adjusted(void *user, const char *failed)
 
 static void run_hooks(struct machine *m)
 {
-	if (!work_adjust(&m->work, m->config, &m->now, on_adjusted, m))
+	char **environment = NULL;
+	bool ok = true;
+
+	if (m->request && m->config->pass_environment) {
+		environment = environment_new(m->request);
+		ok = environment;
+	}
+	ok = ok && work_adjust(&m->work, m->config, &m->now, environment,
+			       on_adjusted, m);
+	environment_free(environment);
+	if (!ok)
 		hold(m, HOOKS_NOT_RUN, "the hooks cannot be run");
+}
+
+static void run_steps(struct machine *m)
+{
+	char why[sizeof(m->about)];
+
+	if (steps_run(m->config, m->request,
+		      m->request ? phases_now() - m->requested : 0, &m->phases,
+		      why, sizeof(why)))
+		run_hooks(m);
+	else
+		hold(m, STEP_FAILED, why);
 }
 
 static void on_sessions(void *user, const char *failed, const char *kept)
@@ -623,12 +651,13 @@ static void on_sessions(void *user, const char *failed, const char *kept)
 	}
 	if (kept[0])
 		log_warning("not reset: %s", kept);
-	run_hooks(m);
+	run_steps(m);
 }
 
 static void adjust(struct machine *m, uint32_t generation)
 {
 	struct sysgenid_info info;
+	char why[sizeof(m->about)];
 
 	stop_work(m);
 	m->signal = SIGTERM;
@@ -647,11 +676,15 @@ static void adjust(struct machine *m, uint32_t generation)
 	if (!destroy_connections(m))
 		return;
 	phases_end(&m->phases, PHASE_CONNECTIONS);
+	if (!steps_mix(m->config, m->request, &m->phases, why, sizeof(why))) {
+		hold(m, STEP_FAILED, why);
+		return;
+	}
 	/* Hooks and new sessions make keys, and frozen units draw on. */
 	if (!is_reseeded(m, NULL))
 		return;
 	if (!m->config->reset_sessions || !sessions_are_possible()) {
-		run_hooks(m);
+		run_steps(m);
 		return;
 	}
 	m->sessions = sessions_reset(m->loop, on_sessions, m);

@@ -5,12 +5,22 @@
 
 #include "phases.h"
 
+/* clang-format off */
 static const char *const names[PHASES] = {
-	[PHASE_GATE] = "gate",	       [PHASE_CONNECTIONS] = "connections",
-	[PHASE_SESSIONS] = "sessions", [PHASE_HOOKS] = "hooks",
-	[PHASE_RESTART] = "restart",   [PHASE_WATCHERS] = "watchers",
+	[PHASE_GATE] = "gate",
+	[PHASE_CONNECTIONS] = "connections",
+	[PHASE_ENTROPY] = "entropy",
+	[PHASE_SESSIONS] = "sessions",
+	[PHASE_CLOCK] = "clock",
+	[PHASE_HOST_NAME] = "host-name",
+	[PHASE_MACHINE_ID] = "machine-id",
+	[PHASE_INTERFACES] = "interfaces",
+	[PHASE_HOOKS] = "hooks",
+	[PHASE_RESTART] = "restart",
+	[PHASE_WATCHERS] = "watchers",
 	[PHASE_OPENING] = "opening",
 };
+/* clang-format on */
 
 uint64_t phases_now(void)
 {

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,14 +28,17 @@ static void end_hooks(void)
 }
 
 static bool add_hook(struct commands *cs, uint64_t timeout, const char *path,
-		     const char *name, const struct situation *s)
+		     const char *name, const struct situation *s,
+		     char *const environment[])
 {
 	static unsigned int number;
 	char own[PATH_MAX], cgroup[PATH_MAX + 320];
 	char generation[64], state[64];
 	const char *const argv[] = { path, NULL };
-	const char *const environment[] = { generation, state, NULL };
-	struct command_options o = { .name = path, .environment = environment };
+	struct words all = { .word = NULL };
+	struct command_options o = { .name = path };
+	char **list;
+	bool ok;
 
 	/* Nothing of ours runs while commands are added. */
 	end_hooks();
@@ -47,7 +51,15 @@ static bool add_hook(struct commands *cs, uint64_t timeout, const char *path,
 			 name, getpid(), number++);
 		o.cgroup = cgroup;
 	}
-	return commands_add_with(cs, timeout, argv, &o);
+	ok = words_add(&all, generation) && words_add(&all, state);
+	for (char *const *e = environment; ok && e && *e; e++)
+		ok = words_add(&all, *e);
+	list = ok ? words_list(&all) : NULL;
+	o.environment = (const char *const *)list;
+	ok = list && commands_add_with(cs, timeout, argv, &o);
+	free(list);
+	words_free(&all);
+	return ok;
 }
 
 static bool add_end_of_hooks(struct commands *cs, uint64_t timeout)

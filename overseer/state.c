@@ -38,6 +38,7 @@ static const struct {
 	[HOOKS_NOT_RUN]	   = { "hooks not run",	    { NEVER, NEVER, NEVER, HELD, NEVER }, BY_TRYING },
 	[HOOK_FAILED]	   = { "hook failed",	    { NEVER, NEVER, NEVER, HELD, NEVER }, BY_RESUME },
 	[THAW_FAILED]	   = { "thaw failed",	    { NEVER, HELD, HELD, NEVER, NEVER }, BY_RESUME },
+	[STEP_FAILED]	   = { "step failed",	    { NEVER, NEVER, NEVER, HELD, NEVER }, BY_RESUME },
 	[NOT_RESTARTED]	   = { "not restarted",	    { HELD, NEVER, NEVER, HELD, NEVER }, BY_RESUME },
 	[NOT_RESEEDED]	   = { "not reseeded",	    { HELD, HELD, HELD, HELD, NEVER }, BY_RESUME },
 	[NOT_SETTLED]	   = { "not settled",	    { NEVER, NEVER, NEVER, HELD, HELD }, BY_RESUME },

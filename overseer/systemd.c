@@ -5,8 +5,9 @@
  */
 #define _GNU_SOURCE
 #include <inttypes.h>
-#include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "backend.h"
@@ -17,34 +18,69 @@
 /* For systemd, to end what was not done in time. */
 #define GRACE (10 * SECOND)
 
+static bool __attribute__((format(printf, 2, 3)))
+add_word(struct words *words, const char *format, ...)
+{
+	char *word;
+	va_list args;
+	bool ok;
+
+	va_start(args, format);
+	ok = vasprintf(&word, format, args) >= 0;
+	va_end(args);
+	if (!ok)
+		return false;
+	ok = words_add(words, word);
+	free(word);
+	return ok;
+}
+
+static bool add_all(struct words *words, const char *const more[])
+{
+	bool ok = true;
+
+	for (; ok && *more; more++)
+		ok = words_add(words, *more);
+	return ok;
+}
+
 /* The number makes the name of each unit a new one: the last may still be there. */
 static bool add_hook(struct commands *cs, uint64_t timeout, const char *path,
-		     const char *name, const struct situation *s)
+		     const char *name, const struct situation *s,
+		     char *const environment[])
 {
 	static unsigned int number;
-	char unit[NAME_MAX + 64], limit[64];
-	char generation[64], state[64];
-	const char *const argv[] = {
+	static const char *const run[] = {
 		"systemd-run", "--quiet", "--pipe", "--wait", "--collect",
-		"--service-type=exec", unit, limit,
+		"--service-type=exec",
 		/* Its processes get as long after SIGTERM. */
 		"--property=TimeoutStopSec=2",
 		"--property=BindsTo=" SYSTEMD_UNIT,
-		"--property=After=" SYSTEMD_UNIT, generation, state, "--", path,
-		NULL
+		"--property=After=" SYSTEMD_UNIT, NULL
 	};
 	const struct command_options o = { .name = path,
 					   .patience = timeout + GRACE };
+	struct words argv = { .word = NULL };
+	char **list;
+	bool ok = add_all(&argv, run) &&
+		  add_word(&argv, "--unit=" SYSTEMD_HOOK "%s-%d-%u", name,
+			   getpid(), number++) &&
+		  add_word(&argv, "--property=RuntimeMaxSec=%" PRIu64,
+			   (uint64_t)(timeout / SECOND)) &&
+		  add_word(&argv, "--setenv=SYSGENID_GENERATION=%" PRIu32,
+			   s->generation) &&
+		  add_word(&argv, "--setenv=SYSGENID_STATE=%s",
+			   state_name(s->state));
 
-	snprintf(unit, sizeof(unit), "--unit=" SYSTEMD_HOOK "%s-%d-%u", name,
-		 getpid(), number++);
-	snprintf(limit, sizeof(limit), "--property=RuntimeMaxSec=%" PRIu64,
-		 (uint64_t)(timeout / SECOND));
-	snprintf(generation, sizeof(generation),
-		 "--setenv=SYSGENID_GENERATION=%" PRIu32, s->generation);
-	snprintf(state, sizeof(state), "--setenv=SYSGENID_STATE=%s",
-		 state_name(s->state));
-	return commands_add_with(cs, timeout, argv, &o);
+	for (char *const *e = environment; ok && e && *e; e++)
+		ok = add_word(&argv, "--setenv=%s", *e);
+	ok = ok && words_add(&argv, "--") && words_add(&argv, path);
+	list = ok ? words_list(&argv) : NULL;
+	ok = list &&
+	     commands_add_with(cs, timeout, (const char *const *)list, &o);
+	free(list);
+	words_free(&argv);
+	return ok;
 }
 
 static bool add_end_of_hooks(struct commands *cs, uint64_t timeout)

@@ -155,12 +155,14 @@ static bool add_thaw(const struct work *w, const struct config *c,
 }
 
 bool work_adjust(struct work *w, const struct config *c,
-		 const struct situation *s, commands_done_fn *done, void *user)
+		 const struct situation *s, char *const environment[],
+		 commands_done_fn *done, void *user)
 {
 	struct commands *cs = commands_new();
 	const bool ok = cs && add_end_of_hooks(w, c, cs) &&
 			commands_add_folder(cs, w->backend, c->hook_timeout,
-					    HOOKS "/adjust.d", s) &&
+					    HOOKS "/adjust.d", s,
+					    environment) &&
 			add_thaw(w, c, cs);
 
 	return run_if(w, cs, ok, done, user);
@@ -175,21 +177,11 @@ bool work_thaw(struct work *w, const struct config *c, commands_done_fn *done,
 	return run_if(w, cs, ok, done, user);
 }
 
-/* With a NULL behind the last; to be freed without its words. */
-static char **with_end(const struct words *words)
-{
-	char **all = calloc(words->count + 1, sizeof(*all));
-
-	for (size_t i = 0; all && i < words->count; i++)
-		all[i] = words->word[i];
-	return all;
-}
-
 static bool add_call_with(struct commands *cs, uint64_t timeout,
 			  const char *name, commands_call_fn *call,
 			  const struct words *words)
 {
-	char **all = with_end(words);
+	char **all = words_list(words);
 	const bool ok = all && commands_add_call(cs, timeout, name, call,
 						 (const char *const *)all);
 
@@ -251,7 +243,7 @@ bool work_rest(struct work *w, const struct config *c, commands_done_fn *done,
 static int goes_on(pid_t client, const struct words *exempt, char *why,
 		   size_t size)
 {
-	char **all = with_end(exempt);
+	char **all = words_list(exempt);
 	const int r = all ? freeze_all_reaches(client, all) : -ENOMEM;
 
 	free(all);
@@ -299,7 +291,7 @@ struct commands *work_quiesce(const struct work *w, const struct config *c,
 	struct commands *cs = commands_new();
 
 	if (cs && commands_add_folder(cs, w->backend, c->hook_timeout,
-				      HOOKS "/quiesce.d", s))
+				      HOOKS "/quiesce.d", s, NULL))
 		return cs;
 	commands_cancel(cs);
 	return NULL;

@@ -32,9 +32,10 @@ void work_stop(struct work *w);
  * returns.
  */
 
-/* Hooks, then all is thawed that was frozen. */
+/* Hooks, then all is thawed that was frozen. @environment: as add_hook() of the backend. */
 bool work_adjust(struct work *w, const struct config *c,
-		 const struct situation *s, commands_done_fn *done, void *user);
+		 const struct situation *s, char *const environment[],
+		 commands_done_fn *done, void *user);
 bool work_thaw(struct work *w, const struct config *c, commands_done_fn *done,
 	       void *user);
 /* Freezes what the configuration says, and waits until no packet is on its way out. */

@@ -23,16 +23,40 @@
 
 static const char *const taken[STEPS] = {
 	[STEP_KILL] = "CapabilityBoundingSet=~CAP_KILL\n",
+	[STEP_SESSIONS] = "RestrictNamespaces=yes\n",
 	/* publisher.conf, a drop-in that comes later, gives the capability again. */
-	[STEP_SESSIONS] = "CapabilityBoundingSet=~CAP_SYS_ADMIN\n"
-			  "RestrictNamespaces=yes\n",
+	[STEP_ADMIN] = "CapabilityBoundingSet=~CAP_SYS_ADMIN\n",
+	[STEP_CLOCK] = "CapabilityBoundingSet=~CAP_SYS_TIME\n"
+		       "ProtectClock=yes\n"
+		       "SystemCallFilter=~@clock\n",
+	[STEP_HOST_NAME] = "ProtectHostname=yes\n"
+			   "SystemCallFilter=~sethostname\n",
+	[STEP_ETC] = "ReadWritePaths=\n",
 	[STEP_GATE_KERNEL] = "CapabilityBoundingSet=~CAP_CHECKPOINT_RESTORE\n",
 	[STEP_CGROUPS] = "ProtectControlGroups=yes\n",
 	[STEP_NETWORK] = "CapabilityBoundingSet=~CAP_NET_ADMIN\n",
 	[STEP_ANNOUNCE_VSOCK] = "RestrictAddressFamilies=~AF_VSOCK\n",
-	[STEP_ANNOUNCE_DEVICE] = "DeviceAllow=\n"
-				 "DeviceAllow=/dev/sysgenid rw\n",
+	/* write_devices() */
+	[STEP_ANNOUNCE_DEVICE] = "",
 };
+
+/* A list of devices is taken away as a whole. */
+static void write_devices(FILE *f, const bool off[STEPS])
+{
+	if (!off[STEP_ANNOUNCE_DEVICE] && !off[STEP_CLOCK])
+		return;
+	fputs("DeviceAllow=\n"
+	      "DeviceAllow=/dev/sysgenid rw\n",
+	      f);
+	if (!off[STEP_ANNOUNCE_DEVICE])
+		fputs("DeviceAllow=char-virtio-portsdev rw\n"
+		      "DeviceAllow=char-ttyS rw\n",
+		      f);
+	if (!off[STEP_CLOCK])
+		fputs("DeviceAllow=char-ptp r\n"
+		      "DeviceAllow=char-rtc r\n",
+		      f);
+}
 
 /* Units that an overseer with another configuration froze are to be thawed. */
 static bool may_have_frozen(void)
@@ -67,6 +91,7 @@ static void write_lines(FILE *f, const struct config *c)
 		if (off[i])
 			fputs(taken[i], f);
 	}
+	write_devices(f, off);
 	/* Whoever turns one of these on is told to have the unit loaded again. */
 	fputs("Environment=\"" CONFIG_WITHOUT "=", f);
 	for (int i = 0; i < STEPS; i++) {

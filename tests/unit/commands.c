@@ -15,6 +15,7 @@
 #include "backend.h"
 #include "cgroup.h"
 #include "commands.h"
+#include "environment.h"
 
 static char folder[] = "/tmp/overseer-hooks-XXXXXX";
 static char path[64];
@@ -39,7 +40,7 @@ static bool can_be_run(const char *where)
 	bool ok;
 
 	ck_assert_ptr_nonnull(cs);
-	ok = commands_add_folder(cs, &backend_plain, 1000000, where, &s);
+	ok = commands_add_folder(cs, &backend_plain, 1000000, where, &s, NULL);
 	commands_cancel(cs);
 	return ok;
 }
@@ -110,6 +111,9 @@ static void on_done(void *user, const char *why)
 	finished = true;
 }
 
+/* What the host sends. */
+static char **environment;
+
 /* A hook with this text; "" or why it failed. */
 static const char *run_hook(const char *text, uint64_t timeout)
 {
@@ -122,7 +126,8 @@ static const char *run_hook(const char *text, uint64_t timeout)
 	fprintf(f, "#!/bin/sh\n%s\n", text);
 	fclose(f);
 	ck_assert_int_eq(chmod(path, 0755), 0);
-	ck_assert(backend_plain.add_hook(cs, timeout, path, "10-one", &s));
+	ck_assert(backend_plain.add_hook(cs, timeout, path, "10-one", &s,
+					 environment));
 	finished = false;
 	commands_run(cs, loop, on_done, NULL);
 	/* Never before the loop runs. */
@@ -142,6 +147,25 @@ START_TEST(hook_is_told_the_generation_and_the_state)
 			10000000),
 		"");
 	unsetenv("NOTIFY_SOCKET");
+}
+END_TEST
+
+START_TEST(hook_is_told_what_the_host_sends_under_names_of_its_own)
+{
+	const struct request r = {
+		.environment = "A=1\0PATH=/tmp:$(x) y",
+		.environment_len = sizeof("A=1\0PATH=/tmp:$(x) y"),
+	};
+
+	environment = environment_new(&r);
+	ck_assert_ptr_nonnull(environment);
+	ck_assert_str_eq(
+		run_hook(
+			"[ \"$SYSGENID_HOST_A-$SYSGENID_HOST_PATH-$SYSGENID_STATE\" = '1-/tmp:$(x) y-adjusting' ] && [ \"$PATH\" != \"$SYSGENID_HOST_PATH\" ]",
+			10000000),
+		"");
+	environment_free(environment);
+	environment = NULL;
 }
 END_TEST
 
@@ -414,6 +438,8 @@ int main(void)
 	tcase_add_test(tcase, link_to_a_hook_that_cannot_be_seen_is_refused);
 	tcase_add_test(tcase, link_to_a_folder_that_cannot_be_seen_is_refused);
 	tcase_add_test(tcase, hook_is_told_the_generation_and_the_state);
+	tcase_add_test(tcase,
+		       hook_is_told_what_the_host_sends_under_names_of_its_own);
 	tcase_add_test(tcase, hook_that_fails_is_named);
 	tcase_add_test(tcase, program_that_is_not_there_fails);
 	tcase_add_loop_test(tcase, nothing_that_a_hook_started_outlives_it, 0,

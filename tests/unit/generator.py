@@ -22,18 +22,28 @@ from pathlib import Path
 GENERATOR, OVERSEER, UNIT = map(os.path.abspath, sys.argv[1:4])
 NAME = "sysgenid-overseer.service"
 NOTHING = "gate = none\nsessions = keep\ndestroy-connections = no\n"
-SHARED = "gate,sessions,destroy-connections"
+SHARED = "gate,sessions,interfaces,destroy-connections"
+ADMIN = "CapabilityBoundingSet=~CAP_SYS_ADMIN"
+ADMINS = "sessions/host-name"
+HOST_NAME = ["ProtectHostname=yes", "SystemCallFilter=~sethostname", ADMIN]
+ETC, ETCS = "ReadWritePaths=", "host-name/machine-id"
 NETWORK = "CapabilityBoundingSet=~CAP_NET_ADMIN"
 # A line that turns a step on: what the drop-in does not take then, and what it is called. Some steps share a right.
 STEPS = {
     "laggards = kill": (["CapabilityBoundingSet=~CAP_KILL"], ["laggards=kill"]),
-    "sessions = reset": (["CapabilityBoundingSet=~CAP_SYS_ADMIN", "RestrictNamespaces=yes", NETWORK], ["sessions=reset", SHARED]),
+    "sessions = reset": ([ADMIN, "RestrictNamespaces=yes", NETWORK], ["sessions=reset", ADMINS, SHARED]),
+    "clock = set": (["CapabilityBoundingSet=~CAP_SYS_TIME", "ProtectClock=yes", "SystemCallFilter=~@clock"], ["clock=set"]),
+    "host-name = set": ([*HOST_NAME, ETC], ["host-name=set/transient", ADMINS, ETCS]),
+    "host-name = transient": (HOST_NAME, ["host-name=set/transient", ADMINS]),
+    "machine-id = set": ([ETC], [ETCS]),
+    "machine-id = new": ([ETC], [ETCS]),
+    "interfaces = set": ([NETWORK], [SHARED]),
     "gate = kernel": (["CapabilityBoundingSet=~CAP_CHECKPOINT_RESTORE", NETWORK], ["gate=kernel", SHARED]),
     "gate = nftables": ([NETWORK], [SHARED]),
     "destroy-connections = yes": ([NETWORK], [SHARED]),
     "freeze = a.service": (["ProtectControlGroups=yes"], ["freeze/kill-container"]),
     "announce = vsock:2:1": (["RestrictAddressFamilies=~AF_VSOCK"], ["announce=vsock"]),
-    "announce = /dev/ttyS1": (["DeviceAllow=", "DeviceAllow=/dev/sysgenid rw"], ["announce=path"]),
+    "announce = /dev/ttyS1": ([], ["announce=path"]),
 }
 
 
@@ -65,7 +75,22 @@ class Generator(unittest.TestCase):
         (told,) = [line for line in settings if line.startswith("Environment=")]
         names = re.fullmatch('Environment="SYSGENID_OVERSEER_WITHOUT=(.*)"', told)
         assert names
-        return [line for line in settings if line != told], names[1].split()
+        return [line for line in settings if line != told and not line.startswith("DeviceAllow=")], names[1].split()
+
+    def devices(self, keys: str) -> list[str]:
+        """Those that the drop-in leaves; nothing: all of the unit."""
+        self.assertEqual(self.generate(NOTHING + keys), 0)
+        return re.findall(r"^DeviceAllow=(.*)$", self.drop_in().read_text("ascii"), re.MULTILINE)
+
+    def test_devices_are_those_of_the_steps(self) -> None:
+        ours, clocks, ports = ["", "/dev/sysgenid rw"], ["char-ptp r", "char-rtc r"], ["char-virtio-portsdev rw", "char-ttyS rw"]
+        self.assertEqual(self.devices(""), ours)
+        self.assertEqual(self.devices("clock = set\n"), ours + clocks)
+        self.assertEqual(self.devices("announce = /dev/ttyS1\n"), ours + ports)
+        self.assertEqual(self.devices("clock = set\nannounce = /dev/ttyS1\n"), [])
+        unit = Path(UNIT).read_text("ascii")
+        for line in ours[1:] + clocks + ports:
+            self.assertIn(f"\nDeviceAllow={line}\n", unit)
 
     def test_a_step_that_is_off_loses_its_rights_and_no_other_does(self) -> None:
         settings, names = self.taken(NOTHING)
@@ -192,10 +217,11 @@ class Generator(unittest.TestCase):
         everything = exposed(None)
         self.assertEqual(everything - exposed(NOTHING), {
             "CapabilityBoundingSet_CAP_KILL", "CapabilityBoundingSet_CAP_NET_ADMIN", "CapabilityBoundingSet_CAP_SYS_ADMIN", "RestrictNamespaces_net", "ProtectControlGroups",
-            "RestrictAddressFamilies_OTHER"})
+            "RestrictAddressFamilies_OTHER", "CapabilityBoundingSet_CAP_SYS_TIME", "ProtectClock", "ProtectHostname", "SystemCallFilter_clock"})
         with_publisher = exposed("publisher = trigger\n" + NOTHING, "publisher.conf")
         self.assertIn("CapabilityBoundingSet_CAP_SYS_ADMIN", with_publisher, "the administrator's drop-in comes later")
-        on = "".join(f"{key}\n" for key in STEPS if key not in ("announce = /dev/ttyS1", "gate = nftables"))
+        twice = ("announce = /dev/ttyS1", "gate = nftables", "host-name = transient", "machine-id = set")
+        on = "".join(f"{key}\n" for key in STEPS if key not in twice)
         self.assertEqual(everything, exposed(on))
 
 

@@ -27,6 +27,7 @@
 #include "publishing.h"
 #include "queues.h"
 #include "sessions.h"
+#include "steps.h"
 #include "watchers.h"
 
 static char path[] = "/tmp/overseer-machine-XXXXXX";
@@ -44,6 +45,7 @@ static struct world {
 	bool no_reseed, pending, no_info, unsafe, cannot_remember,
 		nobody_is_outdated;
 	bool no_cgroup, no_sessions, contained, kill_fails;
+	bool no_entropy, no_clock;
 	/* The last signal to laggards, and whether whole containers went. */
 	int killed;
 	bool killed_containers;
@@ -82,7 +84,7 @@ static struct world {
 	/* What is started anew, if anything is. */
 	restarts_done_fn *restarted;
 	char restarting[64];
-	unsigned int cancelled, destroys;
+	unsigned int cancelled, destroys, steps;
 	bool hooks, thaws, freezes, empties, ends_hooks;
 	char thawed[64];
 } world;
@@ -367,16 +369,40 @@ int queues_are_empty(char *const open[], char *why, size_t size)
 
 bool commands_add_folder(struct commands *cs, const struct backend *backend,
 			 uint64_t timeout, const char *folder,
-			 const struct situation *s)
+			 const struct situation *s, char *const environment[])
 {
 	(void)cs;
 	(void)backend;
 	(void)timeout;
 	(void)folder;
 	(void)s;
+	(void)environment;
 	world.added++;
 	world.hooks = true;
 	return true;
+}
+
+bool steps_mix(const struct config *c, struct request *r, struct phases *p,
+	       char *why, size_t size)
+{
+	(void)c;
+	(void)r;
+	(void)p;
+	snprintf(why, size, "entropy: no device");
+	return !world.no_entropy;
+}
+
+bool steps_run(const struct config *c, const struct request *r, uint64_t age_ns,
+	       struct phases *p, char *why, size_t size)
+{
+	(void)r;
+	(void)age_ns;
+	(void)p;
+	ck_assert_int_eq(world.set.state, ADJUSTING);
+	ck_assert_ptr_null(world.running);
+	world.steps++;
+	snprintf(why, size, "clock: no clock");
+	return !c->set_clock || !world.no_clock;
 }
 
 void commands_run(struct commands *cs, struct loop *l, commands_done_fn *done,
@@ -2168,6 +2194,26 @@ START_TEST(connections_are_destroyed_behind_a_gate_or_when_asked_for)
 }
 END_TEST
 
+START_TEST(step_that_fails_holds_before_hooks_until_resume)
+{
+	set_up_again("clock = set\n");
+	start_ready();
+	world.no_entropy = !_i;
+	world.no_clock = _i;
+	restore();
+	settle();
+	assert_held(6, _i ? "clock: no clock" : "entropy: no device");
+	ck_assert(!world.hooks);
+	ck_assert_int_eq(world.set.state, HELD);
+	ck_assert_uint_eq(world.steps, (unsigned int)_i);
+	world.no_entropy = world.no_clock = false;
+	resume(false);
+	adjusts_to_ready(6);
+	assert_answered(ANSWER_DONE);
+	ck_assert_uint_eq(world.steps, (unsigned int)_i + 1);
+}
+END_TEST
+
 #define RESTARTS                                                               \
 	"restart = a b.socket\nrestart-after = c.timer\nrestart-timeout = 7\n" \
 	"freeze = x\n"
@@ -2463,6 +2509,8 @@ static Suite *states(void)
 	tcase_add_loop_test(tcase,
 			    page_of_a_publisher_outlives_a_restart_and_no_stop,
 			    0, 2);
+	tcase_add_loop_test(
+		tcase, step_that_fails_holds_before_hooks_until_resume, 0, 2);
 	tcase_add_test(tcase, units_are_started_anew_around_the_opening);
 	tcase_add_loop_test(tcase, unit_that_does_not_come_up_holds_by_its_name,
 			    0, 2);

@@ -238,6 +238,12 @@ START_TEST(every_key)
 				"destroy-connections = no\n"
 				"sessions = keep\n"
 				"freeze = a.service b@1 c.slice d.e\n"
+				"clock = set\n"
+				"host-name = transient\n"
+				"machine-id = new\n"
+				"interfaces = set\n"
+				"environment = pass\n"
+				"entropy = ignore\n"
 				"restart = a b.socket\n"
 				"restart = c.timer\n"
 				"restart-after = d.e\n"
@@ -263,6 +269,10 @@ START_TEST(every_key)
 	ck_assert_str_eq(c.freeze.word[2], "c.slice");
 	ck_assert_str_eq(c.freeze.word[3], "d.e.service");
 	ck_assert_str_eq(c.announce, "vsock:2:1234");
+	ck_assert(c.set_clock && c.set_interfaces && c.pass_environment);
+	ck_assert(!c.mix_entropy);
+	ck_assert_int_eq(c.host_name, HOST_NAME_TRANSIENT);
+	ck_assert_int_eq(c.machine_id, MACHINE_ID_NEW);
 	ck_assert_uint_eq(c.restart.count, 3);
 	ck_assert_str_eq(c.restart.word[0], "a.service");
 	ck_assert_str_eq(c.restart.word[1], "b.socket");
@@ -302,6 +312,10 @@ static const struct bad bad[] = {
 	{ "[overseer]\ndestroy-connections = perhaps\n", 2,
 	  "with-gate, yes or no" },
 	{ "[overseer]\nfreeze = --force\n", 2, "unit" },
+	{ "[overseer]\nclock = yes\n", 2, "set or keep" },
+	{ "[overseer]\nentropy = yes\n", 2, "mix or ignore" },
+	{ "[overseer]\nhost-name = x\n", 2, "keep, set or transient" },
+	{ "[overseer]\nmachine-id = 1\n", 2, "keep, set or new" },
 	{ "[overseer]\nrestart = /agents\n", 2, "unit" },
 	{ "[overseer]\nrestart = a.slice\n", 2, "cannot be started again" },
 	{ "[overseer]\nrestart-after = a\nrestart-after = sysgenid-overseer\n",
