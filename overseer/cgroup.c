@@ -139,6 +139,11 @@ int cgroup_is_populated(const char *path)
 	return read_event(path, "populated");
 }
 
+int cgroup_is_frozen(const char *path)
+{
+	return read_event(path, "frozen");
+}
+
 int cgroup_move(pid_t pid, const char *path)
 {
 	char text[16];

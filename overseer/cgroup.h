@@ -21,6 +21,8 @@ bool cgroup_end(const char *path);
 void cgroup_end_all(const char *path, const char *prefix);
 /* Whether a process is in it or below: 1, 0 or -errno. */
 int cgroup_is_populated(const char *path);
+/* Whether all in it and below have stopped: the same. */
+int cgroup_is_frozen(const char *path);
 /* 0 or -errno; -ESRCH: it has ended. */
 int cgroup_move(pid_t pid, const char *path);
 /* All that runs there and below. 0 or -errno: -ENOENT before Linux 5.14. */

@@ -258,6 +258,19 @@ static const char *set_freeze(struct config *c, const char *value)
 	return wrong ? wrong : add_types(&c->freeze, with_cgroups);
 }
 
+/* Each program by name: what is wiped may break. */
+static const char *check_wipe(const char *word)
+{
+	return strcmp(word, "all") ?
+		       check_exempt(word) :
+		       "all is no unit here: name each; write all.service for a unit of that name";
+}
+
+static const char *set_wipe(struct config *c, const char *value)
+{
+	return each_unit(value, &c->wipe, check_wipe, with_cgroups);
+}
+
 static const char *set_freeze_except(struct config *c, const char *value)
 {
 	return each_unit(value, &c->freeze_except, check_exempt, with_cgroups);
@@ -555,6 +568,11 @@ static bool has_cgroups(const struct config *c)
 	       c->laggards == LAGGARDS_KILL_CONTAINER;
 }
 
+static bool has_wipe(const struct config *c)
+{
+	return c->wipe.count;
+}
+
 static bool has_clock(const struct config *c)
 {
 	return c->set_clock;
@@ -601,6 +619,7 @@ static const struct {
 	[STEP_SESSIONS] = { "sessions=reset", has_sessions },
 	[STEP_GATE_KERNEL] = { "gate=kernel", has_gate_kernel },
 	[STEP_CGROUPS] = { "freeze/kill-container", has_cgroups },
+	[STEP_WIPE] = { "wipe", has_wipe },
 	[STEP_CLOCK] = { "clock=set", has_clock },
 	[STEP_HOST_NAME] = { "host-name=set/transient", has_host_name },
 	[STEP_ETC] = { "host-name/machine-id", has_etc },
@@ -646,6 +665,7 @@ static const struct key {
 	{ "machine-id", ONCE, set_id },
 	{ "interfaces", ONCE, set_interfaces },
 	{ "environment", ONCE, set_environment },
+	{ "wipe", LIST, set_wipe },
 	{ "restart", LIST, set_restart },
 	{ "restart-after", LIST, set_restart_after },
 	{ "restart-timeout", ONCE, set_restart_timeout },
@@ -860,6 +880,16 @@ static bool freezes_not_all(const struct config *c)
 	return !c->freeze_all;
 }
 
+static bool freezes_nothing(const struct config *c)
+{
+	return !c->freeze_all && !c->freeze.count;
+}
+
+static bool restarts_nothing(const struct config *c)
+{
+	return !c->restart.count && !c->restart_after.count;
+}
+
 static bool has_publisher(const struct config *c)
 {
 	return c->publisher;
@@ -906,6 +936,9 @@ static const struct conflict {
 	{ "freeze", freezes_no_other,
 	  "all stands alone; freeze-except names what goes on" },
 	{ "freeze-except", freezes_not_all, "needs freeze = all" },
+	{ "wipe", freezes_nothing, "needs freeze: only frozen units are wiped" },
+	{ "restart-timeout", restarts_nothing,
+	  "needs restart or restart-after" },
 	{ "publisher", has_module_and_publisher,
 	  "gate = kernel needs the module, and a publisher is for machines without it" },
 	{ "watcher-timeout", has_publisher,
@@ -991,6 +1024,7 @@ void config_free(struct config *c)
 	exceptions_free(&c->except);
 	words_free(&c->freeze);
 	words_free(&c->freeze_except);
+	words_free(&c->wipe);
 	words_free(&c->restart);
 	words_free(&c->restart_after);
 	free(c->announce);

@@ -73,6 +73,7 @@ enum config_step {
 	STEP_SESSIONS,
 	STEP_GATE_KERNEL,
 	STEP_CGROUPS,
+	STEP_WIPE,
 	STEP_CLOCK,
 	STEP_HOST_NAME,
 	STEP_ANNOUNCE_VSOCK,
@@ -111,6 +112,8 @@ struct config {
 	/* @freeze_all: but for @freeze_except; @freeze has no words then. */
 	bool freeze_all;
 	struct words freeze, freeze_except;
+	/* Of frozen units: those whose pages are zeroed; wiping.h. */
+	struct words wipe;
 	/* All that sysgenid-runtime has a record of. */
 	bool freeze_containers;
 	char *announce;

@@ -24,6 +24,7 @@
 #include "steps.h"
 #include "waiters.h"
 #include "watchers.h"
+#include "wiping.h"
 #include "work.h"
 
 /* Microseconds between looks at a reseed that nothing tells the end of. */
@@ -87,6 +88,8 @@ struct machine {
 	char about[768];
 	/* Sessions of the kernel that are older than the generation. */
 	char kept[512];
+	/* Processes of "wipe" that may draw on. */
+	char unwiped[512];
 	/* Of the last adjustment. */
 	struct phases phases;
 	/* What the host wants of this generation, and since when; NULL: nothing. */
@@ -140,6 +143,9 @@ struct json_object *machine_status(const struct machine *m)
 	if (m->kept[0])
 		json_object_object_add(o, "not-reset",
 				       json_object_new_string(m->kept));
+	if (m->unwiped[0])
+		json_object_object_add(o, "not-wiped",
+				       json_object_new_string(m->unwiped));
 	return o;
 }
 
@@ -380,6 +386,12 @@ static void on_restarted_after(void *user, const char *failed)
 		hold(m, NOT_RESTARTED, failed);
 }
 
+static void forget_frozen(void)
+{
+	freezing_forget();
+	wiping_forget();
+}
+
 /* Two looks at the generation: before the gate is opened, and before anybody is told. */
 static void open_up(struct machine *m, enum event event)
 {
@@ -605,7 +617,7 @@ static void on_adjusted(void *user, const char *failed)
 		hold(m, HOOK_FAILED, failed);
 		return;
 	}
-	freezing_forget();
+	forget_frozen();
 	/* Thawed by now: systemd ends no unit that is frozen. */
 	restart_units(m, &m->config->restart, on_restarted);
 }
@@ -626,16 +638,34 @@ static void run_hooks(struct machine *m)
 		hold(m, HOOKS_NOT_RUN, "the hooks cannot be run");
 }
 
+/* Nothing can be done for what is left alone but a restart, which is the administrator's to choose. */
+static void wipe(struct machine *m)
+{
+	unsigned int pages;
+
+	if (!m->config->wipe.count)
+		return;
+	pages = wiping_run(m->unwiped, sizeof(m->unwiped));
+	phases_end(&m->phases, PHASE_WIPE);
+	if (pages)
+		log_notice("wiped %u pages", pages);
+	if (m->unwiped[0])
+		log_warning("not wiped, and may draw what siblings draw: %s",
+			    m->unwiped);
+}
+
 static void run_steps(struct machine *m)
 {
 	char why[sizeof(m->about)];
 
 	if (steps_run(m->config, m->request,
 		      m->request ? phases_now() - m->requested : 0, &m->phases,
-		      why, sizeof(why)))
+		      why, sizeof(why))) {
+		wipe(m);
 		run_hooks(m);
-	else
+	} else {
 		hold(m, STEP_FAILED, why);
+	}
 }
 
 static void on_sessions(void *user, const char *failed, const char *kept)
@@ -662,7 +692,7 @@ static void adjust(struct machine *m, uint32_t generation)
 	stop_work(m);
 	m->signal = SIGTERM;
 	m->laggards = 0;
-	m->about[0] = m->kept[0] = 0;
+	m->about[0] = m->kept[0] = m->unwiped[0] = 0;
 	m->stored = (struct situation){ ADJUSTING, generation, false };
 	if (!enter(m, ADJUSTMENT_BEGUN, generation, false)) {
 		m->now.generation = generation;
@@ -734,7 +764,7 @@ static void on_thawed(void *user, const char *failed)
 		hold(m, THAW_FAILED, failed);
 		return;
 	}
-	freezing_forget();
+	forget_frozen();
 	if (is_reseeded(m, NULL))
 		open_up(m, REOPENED);
 }
@@ -749,7 +779,7 @@ static void on_thawed_by_force(void *user, const char *failed)
 		snprintf(m->about, sizeof(m->about),
 			 "opened by force, though %s", failed);
 	} else {
-		freezing_forget();
+		forget_frozen();
 	}
 	open_up(m, FORCED);
 }

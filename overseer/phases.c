@@ -15,6 +15,7 @@ static const char *const names[PHASES] = {
 	[PHASE_HOST_NAME] = "host-name",
 	[PHASE_MACHINE_ID] = "machine-id",
 	[PHASE_INTERFACES] = "interfaces",
+	[PHASE_WIPE] = "wipe",
 	[PHASE_HOOKS] = "hooks",
 	[PHASE_RESTART] = "restart",
 	[PHASE_WATCHERS] = "watchers",

@@ -14,6 +14,7 @@
 #include "freezing.h"
 #include "log.h"
 #include "queues.h"
+#include "wiping.h"
 #include "work.h"
 
 /* A queue that is not empty by then is stuck: nothing is sent any more. */
@@ -222,6 +223,20 @@ static bool add_freeze(const struct work *w, const struct config *c,
 				    containers_freeze, &none));
 }
 
+/* Of what is frozen by then. */
+static bool add_list(const struct work *w, const struct config *c,
+		     struct commands *cs)
+{
+	struct words cgroups = { .word = NULL };
+	const bool ok = !c->wipe.count ||
+			(find_cgroups(w, &c->wipe, &cgroups) &&
+			 add_call_with(cs, c->hook_timeout, "list pages",
+				       wiping_list, &cgroups));
+
+	words_free(&cgroups);
+	return ok;
+}
+
 /* Without a gate the machine goes on sending. */
 static bool add_queues(const struct config *c, struct commands *cs)
 {
@@ -234,7 +249,8 @@ bool work_rest(struct work *w, const struct config *c, commands_done_fn *done,
 	       void *user)
 {
 	struct commands *cs = commands_new();
-	const bool ok = cs && add_freeze(w, c, cs) && add_queues(c, cs);
+	const bool ok = cs && add_freeze(w, c, cs) && add_list(w, c, cs) &&
+			add_queues(c, cs);
 
 	return run_if(w, cs, ok, done, user);
 }

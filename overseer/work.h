@@ -38,7 +38,7 @@ bool work_adjust(struct work *w, const struct config *c,
 		 commands_done_fn *done, void *user);
 bool work_thaw(struct work *w, const struct config *c, commands_done_fn *done,
 	       void *user);
-/* Freezes what the configuration says, and waits until no packet is on its way out. */
+/* Freezes what the configuration says, lists what is to be wiped of it, and waits until no packet is on its way out. */
 bool work_rest(struct work *w, const struct config *c, commands_done_fn *done,
 	       void *user);
 

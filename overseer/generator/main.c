@@ -26,6 +26,7 @@ static const char *const taken[STEPS] = {
 	[STEP_SESSIONS] = "RestrictNamespaces=yes\n",
 	/* publisher.conf, a drop-in that comes later, gives the capability again. */
 	[STEP_ADMIN] = "CapabilityBoundingSet=~CAP_SYS_ADMIN\n",
+	[STEP_WIPE] = "SystemCallFilter=~process_vm_writev\n",
 	[STEP_CLOCK] = "CapabilityBoundingSet=~CAP_SYS_TIME\n"
 		       "ProtectClock=yes\n"
 		       "SystemCallFilter=~@clock\n",

@@ -42,6 +42,7 @@ STEPS = {
     "gate = nftables": ([NETWORK], [SHARED]),
     "destroy-connections = yes": ([NETWORK], [SHARED]),
     "freeze = a.service": (["ProtectControlGroups=yes"], ["freeze/kill-container"]),
+    "freeze = a\nwipe = a": (["ProtectControlGroups=yes", "SystemCallFilter=~process_vm_writev"], ["freeze/kill-container", "wipe"]),
     "announce = vsock:2:1": (["RestrictAddressFamilies=~AF_VSOCK"], ["announce=vsock"]),
     "announce = /dev/ttyS1": ([], ["announce=path"]),
 }

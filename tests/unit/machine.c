@@ -29,6 +29,7 @@
 #include "sessions.h"
 #include "steps.h"
 #include "watchers.h"
+#include "wiping.h"
 
 static char path[] = "/tmp/overseer-machine-XXXXXX";
 static struct loop *loop;
@@ -84,7 +85,8 @@ static struct world {
 	/* What is started anew, if anything is. */
 	restarts_done_fn *restarted;
 	char restarting[64];
-	unsigned int cancelled, destroys, steps;
+	unsigned int cancelled, destroys, steps, wipes;
+	bool lists;
 	bool hooks, thaws, freezes, empties, ends_hooks;
 	char thawed[64];
 } world;
@@ -329,6 +331,10 @@ bool commands_add_call(struct commands *cs, uint64_t timeout, const char *name,
 	if (!strncmp(name, "freeze ", 7)) {
 		world.freezes = true;
 		world.set_before_freezing = world.set.state;
+	} else if (!strcmp(name, "list pages")) {
+		ck_assert(world.freezes && !world.empties);
+		ck_assert_str_eq(words[0], "/b.service");
+		world.lists = true;
 	} else if (!strcmp(name, "transmit queues")) {
 		world.empties = true;
 	} else {
@@ -515,6 +521,29 @@ bool laggards_kill(struct sysgenid *g, int signal, bool containers, char *why,
 	world.killed_containers = containers;
 	snprintf(why, size, "container x is half-made");
 	return !world.kill_fails;
+}
+
+int wiping_list(char *const cgroups[], char *why, size_t size)
+{
+	(void)cgroups;
+	(void)why;
+	(void)size;
+	return 1;
+}
+
+unsigned int wiping_run(char *left, size_t size)
+{
+	/* Frozen, and the gate is closed. */
+	ck_assert_int_eq(world.set.state, ADJUSTING);
+	ck_assert(!world.thaws && !world.hooks);
+	world.wipes++;
+	snprintf(left, size, "agent (7): a thread is drawing");
+	return 3;
+}
+
+void wiping_forget(void)
+{
+	world.wipes = 0;
 }
 
 int containers_freeze(char *const unused[], char *why, size_t size)
@@ -2214,6 +2243,32 @@ START_TEST(step_that_fails_holds_before_hooks_until_resume)
 }
 END_TEST
 
+START_TEST(pages_are_listed_when_frozen_and_wiped_before_the_thaw)
+{
+	set_up_again("freeze = a b\nwipe = b\n");
+	start_ready();
+	quiesce(false);
+	end_commands(NULL);
+	ck_assert(world.lists);
+	end_commands(NULL);
+	assert_in(QUIESCED, 5);
+	world.hooks = false;
+	restore();
+	settle();
+	assert_in(ADJUSTING, 6);
+	ck_assert_uint_eq(world.wipes, 1);
+	adjusts_to_ready(6);
+	ck_assert_uint_eq(world.wipes, 0);
+	ck_assert_str_eq(member("not-wiped"), "agent (7): a thread is drawing");
+	/* Of the last generation only. */
+	world.thaws = world.hooks = false;
+	restore();
+	settle();
+	ck_assert_str_eq(member("not-wiped"), "agent (7): a thread is drawing");
+	adjusts_to_ready(7);
+}
+END_TEST
+
 #define RESTARTS                                                               \
 	"restart = a b.socket\nrestart-after = c.timer\nrestart-timeout = 7\n" \
 	"freeze = x\n"
@@ -2511,6 +2566,8 @@ static Suite *states(void)
 			    0, 2);
 	tcase_add_loop_test(
 		tcase, step_that_fails_holds_before_hooks_until_resume, 0, 2);
+	tcase_add_test(tcase,
+		       pages_are_listed_when_frozen_and_wiped_before_the_thaw);
 	tcase_add_test(tcase, units_are_started_anew_around_the_opening);
 	tcase_add_loop_test(tcase, unit_that_does_not_come_up_holds_by_its_name,
 			    0, 2);
