@@ -479,6 +479,21 @@ static const char *set_announce(struct config *c, const char *value)
 	return c->announce ? NULL : "no memory";
 }
 
+/* What node_exporter takes of its directory. */
+static const char *set_metrics(struct config *c, const char *value)
+{
+	const char *suffix = strrchr(value, '.');
+
+	if (*value != '/' || !suffix || strcmp(suffix, ".prom") ||
+	    suffix[-1] == '/')
+		return "a path that ends with .prom";
+	if (strpbrk(value, " \t\"\\%"))
+		return "a path without blanks, quotation marks, \\ and %";
+	free(c->metrics);
+	c->metrics = strdup(value);
+	return c->metrics ? NULL : "no memory";
+}
+
 static const char *set_except_interfaces(struct config *c, const char *value)
 {
 	return each_word(value, &c->except_interfaces, check_interface);
@@ -670,6 +685,7 @@ static const struct key {
 	{ "restart-after", LIST, set_restart_after },
 	{ "restart-timeout", ONCE, set_restart_timeout },
 	{ "announce", ONCE, set_announce },
+	{ "metrics", ONCE, set_metrics },
 	{ "publisher", ONCE, set_publisher },
 	{ "reseed", ONCE, set_reseed },
 	{ "reseed-timeout", ONCE, set_reseed_timeout },
@@ -936,7 +952,8 @@ static const struct conflict {
 	{ "freeze", freezes_no_other,
 	  "all stands alone; freeze-except names what goes on" },
 	{ "freeze-except", freezes_not_all, "needs freeze = all" },
-	{ "wipe", freezes_nothing, "needs freeze: only frozen units are wiped" },
+	{ "wipe", freezes_nothing,
+	  "needs freeze: only frozen units are wiped" },
 	{ "restart-timeout", restarts_nothing,
 	  "needs restart or restart-after" },
 	{ "publisher", has_module_and_publisher,
@@ -1028,5 +1045,6 @@ void config_free(struct config *c)
 	words_free(&c->restart);
 	words_free(&c->restart_after);
 	free(c->announce);
+	free(c->metrics);
 	*c = defaults;
 }

@@ -117,6 +117,8 @@ struct config {
 	/* All that sysgenid-runtime has a record of. */
 	bool freeze_containers;
 	char *announce;
+	/* The file for node_exporter; NULL: none. */
+	char *metrics;
 	enum publisher_kind publisher;
 	enum reseed reseed;
 	/* The built-in steps. */

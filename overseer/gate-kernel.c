@@ -234,6 +234,19 @@ bool gate_kernel_set(struct gate_kernel *k, const struct situation *s)
 	       open_for(k, s->generation);
 }
 
+bool gate_kernel_dropped(const struct gate_kernel *k, uint64_t *in,
+			 uint64_t *out)
+{
+	struct sysgenid_gate_args now;
+
+	if (call(k, SYSGENID_GATE_GET, &now) ||
+	    now.state == SYSGENID_GATE_DISARMED)
+		return false;
+	*in = now.dropped_in;
+	*out = now.dropped_out;
+	return true;
+}
+
 int gate_kernel_fd(const struct gate_kernel *k)
 {
 	return k->events;

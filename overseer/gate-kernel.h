@@ -32,6 +32,10 @@ bool gate_kernel_set(struct gate_kernel *k, const struct situation *s);
 bool gate_kernel_close_on_top(struct gate_kernel *k);
 bool gate_kernel_remove(struct gate_kernel *k);
 
+/* As gate_dropped(). */
+bool gate_kernel_dropped(const struct gate_kernel *k, uint64_t *in,
+			 uint64_t *out);
+
 /* Has EPOLLPRI when a call has changed the gate, be it one of ours; -1: nobody tells. */
 int gate_kernel_fd(const struct gate_kernel *k);
 /* What somebody opened or disarmed is put right. What somebody shut stays so, which is said. */

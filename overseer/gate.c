@@ -252,6 +252,11 @@ bool gate_remove(struct gate *gate)
 	return gate_file_remove() && no_rules && no_kernel;
 }
 
+bool gate_dropped(const struct gate *gate, uint64_t *in, uint64_t *out)
+{
+	return gate->kernel && gate_kernel_dropped(gate->kernel, in, out);
+}
+
 int gate_fd(const struct gate *gate)
 {
 	if (uses_kernel(gate))

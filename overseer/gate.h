@@ -39,6 +39,9 @@ enum gate_kind gate_left(void);
 /* Whether one of any kind may be there. */
 bool gate_is_there(void);
 
+/* Packets that the gate in the kernel dropped since it was armed. False: that kind is not there, or does not tell. */
+bool gate_dropped(const struct gate *gate, uint64_t *in, uint64_t *out);
+
 /* Has these events when somebody changed the gate, or an interface came; -1: nobody tells. */
 int gate_fd(const struct gate *gate);
 uint32_t gate_events(const struct gate *gate);

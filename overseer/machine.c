@@ -14,11 +14,14 @@
 #include "connections.h"
 #include "environment.h"
 #include "freezing.h"
+#include "journal.h"
 #include "log.h"
 #include "machine.h"
+#include "metrics.h"
 #include "notify.h"
 #include "phases.h"
 #include "publishing.h"
+#include "replace.h"
 #include "request.h"
 #include "sessions.h"
 #include "steps.h"
@@ -95,6 +98,9 @@ struct machine {
 	/* What the host wants of this generation, and since when; NULL: nothing. */
 	struct request *request;
 	uint64_t requested;
+	struct metrics metrics;
+	/* One line for one trouble with their file. */
+	bool unwritten;
 	/* For the last reseed: looks again, until when without complaint; and whether it is armed. */
 	struct loop_source *settling;
 	uint64_t settle_by;
@@ -168,6 +174,35 @@ static void start_lease(struct machine *m)
 		loop_disarm(m->lease);
 }
 
+static const struct metrics *metrics_of(struct machine *m)
+{
+	m->metrics.now = m->now;
+	m->metrics.has_dropped = m->gate &&
+				 gate_dropped(m->gate, &m->metrics.dropped_in,
+					      &m->metrics.dropped_out);
+	return &m->metrics;
+}
+
+struct json_object *machine_metrics(struct machine *m)
+{
+	return metrics_json(metrics_of(m));
+}
+
+static void write_metrics(struct machine *m)
+{
+	char *text;
+	int r;
+
+	if (!m->config->metrics)
+		return;
+	text = metrics_text(metrics_of(m));
+	r = text ? replace_file(m->config->metrics, text) : -ENOMEM;
+	free(text);
+	if (r && !m->unwritten)
+		log_error("%s: %s", m->config->metrics, strerror(-r));
+	m->unwritten = r;
+}
+
 static void tell_everybody(struct machine *m)
 {
 	m->untold = false;
@@ -180,6 +215,7 @@ static void tell_everybody(struct machine *m)
 		      state_name(m->now.state), m->now.generation,
 		      m->about[0] ? ": " : "", m->about);
 	m->backend->target_set(m->target, m->now.state == READY);
+	write_metrics(m);
 }
 
 static void on_telling(void *user)
@@ -292,8 +328,11 @@ static void hold(struct machine *m, enum event event, const char *why)
 			"%s; the network may be open: the gate cannot be closed",
 			why);
 	}
-	log_error("held at generation %" PRIu32 ": %s", m->now.generation,
-		  m->about);
+	m->metrics.held += m->now.state != HELD;
+	journal_line(LOG_ERR, JOURNAL_HELD,
+		     &(struct situation){ state, m->now.generation, false },
+		     NULL, "held at generation %" PRIu32 ": %s",
+		     m->now.generation, m->about);
 	if (out == BY_TRYING)
 		backoff_arm(m->again);
 	become(m, state, m->now.generation, false);
@@ -338,14 +377,16 @@ static void log_ready(const struct machine *m)
 	char took[256];
 
 	if (!m->phases.began) {
-		log_notice("ready at generation %" PRIu32, m->now.generation);
+		journal_line(LOG_NOTICE, JOURNAL_READY, &m->now, NULL,
+			     "ready at generation %" PRIu32, m->now.generation);
 		return;
 	}
 	phases_describe(&m->phases, took, sizeof(took));
-	log_notice("ready at generation %" PRIu32
-		   ", %.1f ms after it was published: %s ms; %u laggards",
-		   m->now.generation, phases_ms(phases_total(&m->phases)), took,
-		   m->laggards);
+	journal_line(LOG_NOTICE, JOURNAL_READY, &m->now, &m->phases,
+		     "ready at generation %" PRIu32
+		     ", %.1f ms after it was published: %s ms; %u laggards",
+		     m->now.generation, phases_ms(phases_total(&m->phases)),
+		     took, m->laggards);
 }
 
 /* False: it moved, or cannot be read, and the machine goes on from there. */
@@ -412,6 +453,8 @@ static void open_up(struct machine *m, enum event event)
 	phases_end(&m->phases, PHASE_OPENING);
 	if (!is_current(m))
 		return;
+	if (m->phases.began && event == ADJUSTED)
+		metrics_count_restore(&m->metrics, &m->phases, m->laggards);
 	become(m, READY, m->now.generation, false);
 	log_ready(m);
 	waiters_answer(&m->waiters, ANSWER_DONE, NULL);

@@ -70,5 +70,7 @@ void machine_release(struct machine *m);
 void machine_look(struct machine *m);
 /* {"state": ..., "generation": ...}; to be put. */
 struct json_object *machine_status(const struct machine *m);
+/* What metrics.h has; to be put. */
+struct json_object *machine_metrics(struct machine *m);
 
 #endif /* MACHINE_H */

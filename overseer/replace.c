@@ -11,15 +11,12 @@
 
 #include "replace.h"
 
-static int write_line(int fd, const char *line)
+static int write_text(int fd, const char *text)
 {
-	char text[512];
-	const int len = snprintf(text, sizeof(text), "%s\n", line);
+	const size_t len = strlen(text);
 
-	if (len >= (int)sizeof(text))
-		return -ENAMETOOLONG;
 	errno = 0;
-	if (write(fd, text, (size_t)len) == len)
+	if (write(fd, text, len) == (ssize_t)len)
 		return 0;
 	return errno ? -errno : -EIO;
 }
@@ -43,14 +40,14 @@ static int keep_owner(int fd, const char *path)
 }
 
 /* A mount point cannot be replaced. */
-static int write_into(const char *path, const char *line)
+static int write_into(const char *path, const char *text)
 {
 	const int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
 
-	return fd < 0 ? -errno : close_after(fd, write_line(fd, line));
+	return fd < 0 ? -errno : close_after(fd, write_text(fd, text));
 }
 
-int replace_line(const char *path, const char *line)
+int replace_file(const char *path, const char *text)
 {
 	char target[PATH_MAX], aside[PATH_MAX + 16];
 	int fd, r;
@@ -70,11 +67,20 @@ int replace_line(const char *path, const char *line)
 		return -errno;
 	r = keep_owner(fd, target);
 	if (!r)
-		r = write_line(fd, line);
+		r = write_text(fd, text);
 	r = close_after(fd, r);
 	if (!r && rename(aside, target))
 		r = -errno;
 	if (r)
 		unlink(aside);
-	return r == -EBUSY ? write_into(target, line) : r;
+	return r == -EBUSY ? write_into(target, text) : r;
+}
+
+int replace_line(const char *path, const char *line)
+{
+	char text[512];
+
+	if (snprintf(text, sizeof(text), "%s\n", line) >= (int)sizeof(text))
+		return -ENAMETOOLONG;
+	return replace_file(path, text);
 }

@@ -93,6 +93,11 @@ static void write_lines(FILE *f, const struct config *c)
 			fputs(taken[i], f);
 	}
 	write_devices(f, off);
+	/* Behind what takes such paths away. */
+	if (c->metrics)
+		fprintf(f, "ReadWritePaths=-%.*s\n",
+			(int)(strrchr(c->metrics, '/') - c->metrics),
+			c->metrics);
 	/* Whoever turns one of these on is told to have the unit loaded again. */
 	fputs("Environment=\"" CONFIG_WITHOUT "=", f);
 	for (int i = 0; i < STEPS; i++) {

@@ -103,6 +103,12 @@ class Generator(unittest.TestCase):
             self.assertEqual(sorted(left + lines), sorted(settings), key)
             self.assertEqual(sorted(told + its), sorted(names), key)
 
+    def test_the_directory_of_the_metrics_can_be_written(self) -> None:
+        for more, before in (("", ["ReadWritePaths="]), ("machine-id = set\n", [])):
+            settings, _ = self.taken(f"{NOTHING}metrics = /var/lib/node/x.prom\n{more}")
+            paths = [line for line in settings if line.startswith("ReadWritePaths=")]
+            self.assertEqual(paths, [*before, "ReadWritePaths=-/var/lib/node"])
+
     def test_what_writes_to_cgroups_may(self) -> None:
         for key in ("freeze = containers", "laggards = kill-container"):
             settings, names = self.taken(f"{NOTHING}{key}\n")

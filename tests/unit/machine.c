@@ -26,6 +26,7 @@
 #include "machine.h"
 #include "publishing.h"
 #include "queues.h"
+#include "replace.h"
 #include "sessions.h"
 #include "steps.h"
 #include "watchers.h"
@@ -89,6 +90,8 @@ static struct world {
 	bool lists;
 	bool hooks, thaws, freezes, empties, ends_hooks;
 	char thawed[64];
+	bool drops;
+	char metrics[16384];
 } world;
 
 /* A generation, and the event that tells of it. */
@@ -233,6 +236,21 @@ bool gate_set(struct gate *gate, const struct situation *s)
 		restore();
 	}
 	return true;
+}
+
+bool gate_dropped(const struct gate *gate, uint64_t *in, uint64_t *out)
+{
+	(void)gate;
+	*in = 3;
+	*out = 4;
+	return world.drops;
+}
+
+int replace_file(const char *file, const char *text)
+{
+	ck_assert_str_eq(file, "/x/sysgenid.prom");
+	snprintf(world.metrics, sizeof(world.metrics), "%s", text);
+	return 0;
 }
 
 bool gate_close_on_top(struct gate *gate)
@@ -2269,6 +2287,46 @@ START_TEST(pages_are_listed_when_frozen_and_wiped_before_the_thaw)
 }
 END_TEST
 
+static void assert_counts(const char *line)
+{
+	ck_assert_msg(strstr(world.metrics, line), "%s in:\n%s", line,
+		      world.metrics);
+}
+
+START_TEST(metrics_follow_each_change_of_state)
+{
+	set_up_again("metrics = /x/sysgenid.prom\nlaggards = report\n");
+	start_ready();
+	assert_counts("state{state=\"ready\"} 1");
+	assert_counts("restores_total 0");
+	ck_assert_ptr_null(strstr(world.metrics, "dropped"));
+	world.drops = true;
+	restore();
+	settle();
+	end_commands("a hook failed");
+	assert_counts("state{state=\"held\"} 1");
+	assert_counts("held_total 1");
+	assert_counts("generation 6");
+	assert_counts("direction=\"out\"} 4");
+	resume(false);
+	end_commands(NULL);
+	end_waiting(-ETIMEDOUT);
+	assert_in(READY, 6);
+	assert_counts("state{state=\"ready\"} 1");
+	assert_counts("restores_total 1");
+	assert_counts("laggards_total 1");
+	assert_counts("held_total 1");
+	assert_counts("restore_seconds_count 1");
+	/* Not a restore. */
+	quiesce(false);
+	end_commands(NULL);
+	assert_counts("state{state=\"quiesced\"} 1");
+	resume(false);
+	end_commands(NULL);
+	assert_counts("restores_total 1");
+}
+END_TEST
+
 #define RESTARTS                                                               \
 	"restart = a b.socket\nrestart-after = c.timer\nrestart-timeout = 7\n" \
 	"freeze = x\n"
@@ -2568,6 +2626,7 @@ static Suite *states(void)
 		tcase, step_that_fails_holds_before_hooks_until_resume, 0, 2);
 	tcase_add_test(tcase,
 		       pages_are_listed_when_frozen_and_wiped_before_the_thaw);
+	tcase_add_test(tcase, metrics_follow_each_change_of_state);
 	tcase_add_test(tcase, units_are_started_anew_around_the_opening);
 	tcase_add_loop_test(tcase, unit_that_does_not_come_up_holds_by_its_name,
 			    0, 2);

@@ -239,6 +239,7 @@ START_TEST(every_key)
 				"sessions = keep\n"
 				"freeze = a.service b@1 c.slice d.e\n"
 				"wipe = b@1\n"
+				"metrics = /var/lib/x/y.prom\n"
 				"clock = set\n"
 				"host-name = transient\n"
 				"machine-id = new\n"
@@ -274,6 +275,7 @@ START_TEST(every_key)
 	ck_assert(!c.mix_entropy);
 	ck_assert_int_eq(c.host_name, HOST_NAME_TRANSIENT);
 	ck_assert_int_eq(c.machine_id, MACHINE_ID_NEW);
+	ck_assert_str_eq(c.metrics, "/var/lib/x/y.prom");
 	ck_assert_uint_eq(c.wipe.count, 1);
 	ck_assert_str_eq(c.wipe.word[0], "b@1.service");
 	ck_assert_uint_eq(c.restart.count, 3);
@@ -318,6 +320,10 @@ static const struct bad bad[] = {
 	{ "[overseer]\nfreeze = a\nwipe = all\n", 3, "name each" },
 	{ "[overseer]\n\nwipe = a\n", 3, "only frozen units are wiped" },
 	{ "[overseer]\nrestart-timeout = 5\n", 2, "needs restart" },
+	{ "[overseer]\nmetrics = sysgenid.prom\n", 2, "ends with .prom" },
+	{ "[overseer]\nmetrics = /a/sysgenid\n", 2, "ends with .prom" },
+	{ "[overseer]\nmetrics = /a/.prom\n", 2, "ends with .prom" },
+	{ "[overseer]\nmetrics = /a b/c.prom\n", 2, "without blanks" },
 	{ "[overseer]\nclock = yes\n", 2, "set or keep" },
 	{ "[overseer]\nentropy = yes\n", 2, "mix or ignore" },
 	{ "[overseer]\nhost-name = x\n", 2, "keep, set or transient" },
@@ -370,10 +376,7 @@ START_TEST(all_is_frozen_but_what_is_exempt)
 	ck_assert_uint_eq(c.freeze_except.count, 3);
 	ck_assert_str_eq(c.freeze_except.word[0], "dbus.service");
 	config_free(&c);
-	ck_assert(read_text(&c, "[overseer]
-freeze = all
-wipe = a /b
-"));
+	ck_assert(read_text(&c, "[overseer]\nfreeze = all\nwipe = a /b\n"));
 	config_free(&c);
 }
 END_TEST

@@ -4,7 +4,7 @@
 from vmlib import VM, Context, State, guests, overseer, repo, vmtest
 from vmlib.extras import with_files
 
-from test_overseer import LIMIT, PREPARE, configure, journal, main_pid, oversee, sh, status, until
+from test_overseer import LIMIT, PREPARE, TOLD, configure, journal, main_pid, oversee, sh, status, until
 
 PACKAGE = "android-libboringssl"
 LIBRARY = "usr/lib/x86_64-linux-gnu/android/libcrypto.so.0"
@@ -16,8 +16,8 @@ def booted(t: Context) -> VM:
     made = overseer.root(t.kernel, (PACKAGE,))
     files = overseer.files(t.kernel, made, {LIBRARY: "opt"})
     program = guests.compile_program(repo.VM / "boringssl" / "draws.c", shared=True)
-    vm = t.boot(insmod="", extra=[*with_files(t.initrd(), {**files, "opt/draws": program})])
-    sh(vm, f"{PREPARE}; mkdir {AGENTS}")
+    vm = t.boot(insmod="", extra=[*TOLD, *with_files(t.initrd(), {**files, "opt/draws": program})])
+    sh(vm, f"{PREPARE}\nmkdir {AGENTS}")
     return vm
 
 
