@@ -97,8 +97,10 @@ def unit(vm: VM, name: str) -> None:
     sh(vm, f"systemctl daemon-reload; systemctl start {name}")
 
 
-def restarts_units(vm: VM) -> None:
-    """Around the opening; one that does not come up holds the machine, by its name. One that did not run stays so."""
+@vmtest(KERNEL, timeout=1800)
+def units_are_started_anew_around_the_opening(t: Context) -> None:
+    """One that does not come up holds the machine, by its name. One that did not run stays so."""
+    vm = booted(t)
     for name in ("before", "after"):
         unit(vm, name)
     oversee(vm, "restart = before idle", "restart-after = after", "restart-timeout = 60", "sessions = keep")
@@ -127,7 +129,6 @@ def units_the_target_and_jobs_follow_the_machine(t: Context) -> None:
     sh(vm, f"rm /etc/sysgenid/adjust.d/*; {AWAY}")
     hook(vm, "adjust")
     refuses_a_step_without_rights(vm)
-    restarts_units(vm)
     oversee(vm, "freeze = away.slice", "laggards = kill", "sessions = keep")
     assert capabilities(vm) & CAP_KILL and not capabilities(vm) & CAP_SYS_ADMIN
     wait_until(lambda: is_active(vm, TARGET), LIMIT, "the target to start")
