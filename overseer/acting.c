@@ -86,18 +86,48 @@ static void forget(struct acting *a, struct pending *p)
 	remove_pending(p);
 }
 
-static void ask_machine(struct acting *a, const struct channel_request *r)
+/* NULL: the answer said that there is no memory. */
+static struct pending *add_pending(struct acting *a, uint64_t id)
 {
 	struct pending *p = a->count < PENDING_MAX ? calloc(1, sizeof(*p)) :
 						     NULL;
 
 	if (!p) {
-		answer(a, r->id, CHANNEL_NOT_READY, "no memory");
-		return;
+		answer(a, id, CHANNEL_NOT_READY, "no memory");
+		return NULL;
 	}
-	*p = (struct pending){ a, r->id, a->pending };
+	*p = (struct pending){ a, id, a->pending };
 	a->pending = p;
 	a->count++;
+	return p;
+}
+
+static void on_restored(void *user, enum answer result, const char *text)
+{
+	struct pending *p = user;
+
+	answer(p->acting, p->id,
+	       result == ANSWER_DONE	  ? CHANNEL_RESTORED :
+	       result == ANSWER_NOT_READY ? CHANNEL_NOT_READY :
+					    CHANNEL_FAILED,
+	       text);
+	remove_pending(p);
+}
+
+static void restore(struct acting *a, const struct channel_restore *r)
+{
+	struct pending *p = add_pending(a, r->head.id);
+
+	if (p)
+		machine_restore(a->machine, &r->request, on_restored, p);
+}
+
+static void ask_machine(struct acting *a, const struct channel_request *r)
+{
+	struct pending *p = add_pending(a, r->id);
+
+	if (!p)
+		return;
 	if (r->kind == CHANNEL_QUIESCE)
 		machine_quiesce(a->machine, r->flag, r->client, on_answer, p);
 	else
@@ -142,15 +172,25 @@ static void end_of(struct acting *a, uint64_t id)
 }
 
 /* Whoever sends it may be under somebody else's control: nothing but these values is taken. */
-static bool is_well_formed(const struct channel_request *r, ssize_t n)
+static bool is_well_formed(const struct channel_restore *whole, ssize_t n)
 {
+	const struct channel_request *r = &whole->head;
+	char why[256];
+
+	if (n < (ssize_t)sizeof(*r))
+		return false;
+	if (r->kind == CHANNEL_RESTORE)
+		return n == sizeof(*whole) && !r->len &&
+		       request_is_valid(&whole->request, why, sizeof(why));
 	return n == sizeof(*r) && r->kind < CHANNEL_KINDS && r->flag <= 1 &&
 	       r->len <= sizeof(r->entropy) && r->client >= 0 &&
 	       (r->kind == CHANNEL_TRIGGER) == (r->len > 0);
 }
 
-static void act(struct acting *a, const struct channel_request *r)
+static void act(struct acting *a, const struct channel_restore *whole)
 {
+	const struct channel_request *r = &whole->head;
+
 	switch ((enum channel_kind)r->kind) {
 	case CHANNEL_STATUS:
 		machine_look(a->machine);
@@ -162,6 +202,9 @@ static void act(struct acting *a, const struct channel_request *r)
 		break;
 	case CHANNEL_TRIGGER:
 		trigger(a, r);
+		break;
+	case CHANNEL_RESTORE:
+		restore(a, whole);
 		break;
 	case CHANNEL_FORGET:
 		end_of(a, r->id);
@@ -176,23 +219,48 @@ static void act(struct acting *a, const struct channel_request *r)
 
 static void on_request(void *user, uint32_t events)
 {
+	static struct channel_restore r;
 	struct acting *a = user;
-	struct channel_request r;
 	ssize_t n = recv(a->channel, &r, sizeof(r), MSG_DONTWAIT | MSG_TRUNC);
+	bool ok;
 
 	(void)events;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n > 0 && is_well_formed(&r, n))
+	ok = n > 0 && is_well_formed(&r, n);
+	if (ok)
 		act(a, &r);
 	else
 		a->is_lost = true;
-	if (n > 0 && !is_well_formed(&r, n))
+	/* There may be entropy in it. */
+	explicit_bzero(&r, sizeof(r));
+	if (n > 0 && !ok)
 		log_error(
 			"the process that reads requests sent a malformed one");
 	/* From the loop alone, as it frees what answers come from. */
 	if (a->is_lost)
 		a->lost(a->user);
+}
+
+bool acting_pass(struct acting *a, int fd, bool is_port)
+{
+	static struct channel_answer m;
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { .header = { .cmsg_level = SOL_SOCKET,
+				  .cmsg_type = SCM_RIGHTS,
+				  .cmsg_len = CMSG_LEN(sizeof(int)) } };
+	struct iovec part = { &m, sizeof(m) };
+	struct msghdr message = { .msg_iov = &part,
+				  .msg_iovlen = 1,
+				  .msg_control = &control,
+				  .msg_controllen = sizeof(control) };
+
+	m.result = is_port ? CHANNEL_PORT : CHANNEL_CONNECTION;
+	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+	return sendmsg(a->channel, &message, MSG_DONTWAIT | MSG_NOSIGNAL) ==
+	       sizeof(m);
 }
 
 bool acting_ping(struct acting *a)

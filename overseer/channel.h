@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "protocol.h"
+#include "request.h"
 
 /*
  * Between the process that reads what clients send, which has no rights, and the one
@@ -17,6 +18,8 @@ enum channel_kind {
 	/* @flag: force. */
 	CHANNEL_RESUME,
 	CHANNEL_TRIGGER,
+	/* A struct channel_restore. */
+	CHANNEL_RESTORE,
 	/* Nobody waits for the answer to @id any more; not answered. */
 	CHANNEL_FORGET,
 	/* Answers a ping, which is an answer to nobody. */
@@ -33,12 +36,22 @@ struct channel_request {
 	unsigned char entropy[PROTOCOL_ENTROPY_MAX];
 };
 
+struct channel_restore {
+	struct channel_request head;
+	struct request request;
+};
+
 enum channel_result {
 	CHANNEL_DONE,
+	/* @text: the whole answer, for a restore alone. */
+	CHANNEL_RESTORED,
 	CHANNEL_NOT_READY,
 	CHANNEL_FAILED,
 	/* To be answered by CHANNEL_ALIVE. */
 	CHANNEL_PING,
+	/* With a descriptor: a connection of the host, or its serial port instead of the last one. */
+	CHANNEL_CONNECTION,
+	CHANNEL_PORT,
 };
 
 #define CHANNEL_TEXT 16384

@@ -494,6 +494,36 @@ static const char *set_metrics(struct config *c, const char *value)
 	return c->metrics ? NULL : "no memory";
 }
 
+static const char *set_restore_vsock(struct config *c, const char *value)
+{
+	unsigned long long port;
+
+	/* Those below need another capability, and the last one is no port. */
+	if (!number(value, UINT32_MAX - 1, &port) || port < 1024)
+		return "a port is a number from 1024 to 4294967294";
+	c->restore_vsock = (unsigned int)port;
+	return NULL;
+}
+
+static const char *set_restore_serial(struct config *c, const char *value)
+{
+	if (*value != '/')
+		return "a path, as /dev/virtio-ports/org.example.restore";
+	free(c->restore_serial);
+	c->restore_serial = strdup(value);
+	return c->restore_serial ? NULL : "no memory";
+}
+
+static const char *set_peer_port(struct config *c, const char *value)
+{
+	return set_either(value, "any", "privileged", &c->any_peer_port);
+}
+
+static const char *set_peer_cid(struct config *c, const char *value)
+{
+	return set_either(value, "loopback", "host", &c->loopback_peers);
+}
+
 static const char *set_except_interfaces(struct config *c, const char *value)
 {
 	return each_word(value, &c->except_interfaces, check_interface);
@@ -574,7 +604,7 @@ static bool has_sessions(const struct config *c)
 
 static bool has_gate_kernel(const struct config *c)
 {
-	return c->gate == GATE_KERNEL;
+	return c->gate == GATE_KERNEL || c->restore_vsock || c->restore_serial;
 }
 
 static bool has_cgroups(const struct config *c)
@@ -611,12 +641,12 @@ static bool has_admin(const struct config *c)
 
 static bool has_announce_vsock(const struct config *c)
 {
-	return c->announce && *c->announce != '/';
+	return c->restore_vsock || (c->announce && *c->announce != '/');
 }
 
 static bool has_announce_device(const struct config *c)
 {
-	return c->announce && *c->announce == '/';
+	return c->restore_serial || (c->announce && *c->announce == '/');
 }
 
 static bool has_network(const struct config *c)
@@ -632,15 +662,17 @@ static const struct {
 } steps[STEPS] = {
 	[STEP_KILL] = { "laggards=kill", has_kill },
 	[STEP_SESSIONS] = { "sessions=reset", has_sessions },
-	[STEP_GATE_KERNEL] = { "gate=kernel", has_gate_kernel },
+	[STEP_GATE_KERNEL] = { "gate=kernel/restore", has_gate_kernel },
 	[STEP_CGROUPS] = { "freeze/kill-container", has_cgroups },
 	[STEP_WIPE] = { "wipe", has_wipe },
 	[STEP_CLOCK] = { "clock=set", has_clock },
 	[STEP_HOST_NAME] = { "host-name=set/transient", has_host_name },
 	[STEP_ETC] = { "host-name/machine-id", has_etc },
 	[STEP_ADMIN] = { "sessions/host-name", has_admin },
-	[STEP_ANNOUNCE_VSOCK] = { "announce=vsock", has_announce_vsock },
-	[STEP_ANNOUNCE_DEVICE] = { "announce=path", has_announce_device },
+	[STEP_ANNOUNCE_VSOCK] = { "announce=vsock/restore-vsock",
+				  has_announce_vsock },
+	[STEP_ANNOUNCE_DEVICE] = { "announce=path/restore-serial",
+				   has_announce_device },
 	[STEP_NETWORK] = { "gate,sessions,interfaces,destroy-connections",
 			   has_network },
 };
@@ -686,6 +718,10 @@ static const struct key {
 	{ "restart-timeout", ONCE, set_restart_timeout },
 	{ "announce", ONCE, set_announce },
 	{ "metrics", ONCE, set_metrics },
+	{ "restore-vsock", ONCE, set_restore_vsock },
+	{ "restore-serial", ONCE, set_restore_serial },
+	{ "peer-port", ONCE, set_peer_port },
+	{ "peer-cid", ONCE, set_peer_cid },
 	{ "publisher", ONCE, set_publisher },
 	{ "reseed", ONCE, set_reseed },
 	{ "reseed-timeout", ONCE, set_reseed_timeout },
@@ -931,6 +967,16 @@ static bool has_limit_of_trigger(const struct config *c)
 	return c->publisher == PUBLISHER_TRIGGER && c->quiesce_limit;
 }
 
+static bool has_one_port(const struct config *c)
+{
+	return c->announce && !strcmp(c->announce, c->restore_serial);
+}
+
+static bool has_no_restore_vsock(const struct config *c)
+{
+	return !c->restore_vsock;
+}
+
 /* A key that is given, and cannot count beside the others. */
 static const struct conflict {
 	const char *key;
@@ -965,6 +1011,10 @@ static const struct conflict {
 	{ "reseed", settles_by_publisher,
 	  "settled needs the module; with a publisher, write require" },
 	{ "reseed-timeout", does_not_settle, "needs reseed = settled" },
+	{ "restore-serial", has_one_port,
+	  "announce names this port; one port has one of them" },
+	{ "peer-port", has_no_restore_vsock, "needs restore-vsock" },
+	{ "peer-cid", has_no_restore_vsock, "needs restore-vsock" },
 	{ "quiesce-limit", has_limit_of_trigger,
 	  "publisher = trigger has no limit; write none" },
 };
@@ -1046,5 +1096,6 @@ void config_free(struct config *c)
 	words_free(&c->restart_after);
 	free(c->announce);
 	free(c->metrics);
+	free(c->restore_serial);
 	*c = defaults;
 }

@@ -119,6 +119,11 @@ struct config {
 	char *announce;
 	/* The file for node_exporter; NULL: none. */
 	char *metrics;
+	/* Where hosts reach the overseer: the port of vsock, 0: none; and a path. */
+	unsigned int restore_vsock;
+	char *restore_serial;
+	/* Source ports above 1023, too; and the machine itself. */
+	bool any_peer_port, loopback_peers;
 	enum publisher_kind publisher;
 	enum reseed reseed;
 	/* The built-in steps. */

@@ -7,22 +7,29 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
-#include <json-c/json.h>
-
+#include "../containers/json.h"
+#include "base64.h"
 #include "channel.h"
 #include "control.h"
 #include "log.h"
 #include "protocol.h"
+#include "request-parse.h"
+#include "secret.h"
 
 /*
  * Every connection but those that wait for an answer can make room for a new
  * one. So "status" and "resume --force" of root always find a place.
  */
-#define CLIENTS_MAX 32
+#define LOCAL_MAX   32
 #define WAITING_MAX 16
 #define FORCING_MAX 8
+/* Connections of the host: it cannot push out who is in the machine. */
+#define HOSTS_MAX	  8
+#define HOSTS_WAITING_MAX 6
+#define CLIENTS_MAX	  (LOCAL_MAX + HOSTS_MAX + 1)
 
 /* Microseconds until a request has to be complete. */
 #ifndef REQUEST_LIMIT
@@ -30,6 +37,17 @@
 #endif
 /* Microseconds without a look at the socket where no descriptor is left. */
 #define ACCEPT_PAUSE 1000000ull
+/* What is read of one client before others have their turn. */
+#define READS_MAX 8
+
+enum origin {
+	/* The unix socket. */
+	LOCAL,
+	/* A connection of the host's. */
+	HOST,
+	/* A serial port of the host's, which is never hung up. */
+	PORT,
+};
 
 /*
  * @limit: ends a connection on which no request becomes complete.
@@ -39,13 +57,16 @@ struct client {
 	struct control *control;
 	struct loop_source *source, *limit;
 	uint64_t number;
+	enum origin origin;
 	int fd;
 	size_t len;
+	/* What comes until the next line belongs to one that was refused. */
+	bool skips;
 	/* One request at a time: until there is an answer nothing more is read. */
 	bool waits, forces;
 	/* What is waited for. */
 	enum channel_kind kind;
-	char line[PROTOCOL_LINE_MAX + 1];
+	char line[PROTOCOL_LINE_MAX];
 };
 
 struct control {
@@ -86,6 +107,7 @@ static void hang_up(struct client *c)
 	loop_remove(c->source);
 	loop_remove(c->limit);
 	close(c->fd);
+	explicit_bzero(c->line, c->len);
 	for (size_t i = 0; i < CLIENTS_MAX; i++) {
 		if (control->clients[i] == c)
 			control->clients[i] = NULL;
@@ -113,24 +135,31 @@ static struct json_object *features(void)
 }
 
 /*
- * Takes @o. A client that does not read its answers is sent no more: the event
- * loop finds the connection shut, and hangs up.
+ * A client that does not read its answers is sent no more: the event loop finds the
+ * connection shut, and hangs up. Who does not read a port asks again.
  */
+static void send_text(struct client *c, const char *text)
+{
+	struct iovec parts[2] = { { (void *)(uintptr_t)text, strlen(text) },
+				  { (void *)(uintptr_t) "\n", 1 } };
+	struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
+
+	if (c->origin == PORT) {
+		if (writev(c->fd, parts, 2) != (ssize_t)(parts[0].iov_len + 1))
+			log_notice("an answer found nobody at the port");
+	} else if (sendmsg(c->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) !=
+		   (ssize_t)(parts[0].iov_len + 1)) {
+		shutdown(c->fd, SHUT_RDWR);
+	}
+}
+
+/* Takes @o. */
 static void send_object(struct client *c, struct json_object *o)
 {
-	struct iovec parts[2] = { { .iov_base = NULL } };
-	struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
-	const char *text;
-
 	json_object_object_add(o, "version",
 			       json_object_new_int(PROTOCOL_VERSION));
 	json_object_object_add(o, "features", features());
-	text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN);
-	parts[0] = (struct iovec){ (void *)(uintptr_t)text, strlen(text) };
-	parts[1] = (struct iovec){ (void *)(uintptr_t) "\n", 1 };
-	if (sendmsg(c->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) !=
-	    (ssize_t)(parts[0].iov_len + 1))
-		shutdown(c->fd, SHUT_RDWR);
+	send_text(c, json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
 	json_object_put(o);
 }
 
@@ -149,19 +178,27 @@ static void send_error(struct client *c, const char *error, bool retry,
 /* A client that waits is not read from, but its end is noticed. */
 static void wait_for_answer(struct client *c, bool waits)
 {
+	/* A port without a host is hung up all the time: its edges count. */
+	const uint32_t edges = c->origin == PORT ? EPOLLET : 0;
+
 	c->waits = waits;
-	loop_set_events(c->source, waits ? 0 : EPOLLIN);
+	loop_set_events(c->source, edges | (waits ? 0 : EPOLLIN));
 	if (waits)
 		loop_disarm(c->limit);
 	else
 		loop_arm(c->limit, REQUEST_LIMIT);
 }
 
+static bool take_lines(struct client *c);
+
 static void on_answer(struct client *c, const struct channel_answer *a)
 {
 	struct json_object *o;
 
 	switch (a->result) {
+	case CHANNEL_RESTORED:
+		send_text(c, a->text);
+		break;
 	case CHANNEL_DONE:
 		o = json_tokener_parse(a->text);
 		if (!o)
@@ -177,6 +214,31 @@ static void on_answer(struct client *c, const struct channel_answer *a)
 		break;
 	}
 	wait_for_answer(c, false);
+	take_lines(c);
+}
+
+static void add_client(struct control *control, int fd, enum origin origin);
+
+/* @fd: -1 where none came. */
+static ssize_t receive_answer(int channel, struct channel_answer *a, int *fd)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec part = { a, sizeof(*a) };
+	struct msghdr message = { .msg_iov = &part,
+				  .msg_iovlen = 1,
+				  .msg_control = &control,
+				  .msg_controllen = sizeof(control) };
+	const ssize_t n =
+		recvmsg(channel, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	const struct cmsghdr *c = n < 0 ? NULL : CMSG_FIRSTHDR(&message);
+
+	*fd = -1;
+	if (c && c->cmsg_type == SCM_RIGHTS)
+		memcpy(fd, CMSG_DATA(c), sizeof(*fd));
+	return n;
 }
 
 static void on_answers(void *user, uint32_t events)
@@ -184,13 +246,20 @@ static void on_answers(void *user, uint32_t events)
 	static const struct channel_request alive = { .kind = CHANNEL_ALIVE };
 	static struct channel_answer a;
 	struct control *control = user;
-	ssize_t n = recv(control->channel, &a, sizeof(a), MSG_DONTWAIT);
+	int fd;
+	ssize_t n = receive_answer(control->channel, &a, &fd);
 
 	(void)events;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n != sizeof(a)) {
 		loop_exit(control->loop, 0);
+		return;
+	}
+	if (a.result == CHANNEL_CONNECTION || a.result == CHANNEL_PORT) {
+		if (fd >= 0)
+			add_client(control, fd,
+				   a.result == CHANNEL_PORT ? PORT : HOST);
 		return;
 	}
 	if (a.result == CHANNEL_PING) {
@@ -206,7 +275,7 @@ static void on_answers(void *user, uint32_t events)
 	}
 }
 
-static int digit(char c)
+static int hex_digit(char c)
 {
 	const char *all = "0123456789abcdef", *at = c ? strchr(all, c) : NULL;
 
@@ -214,35 +283,39 @@ static int digit(char c)
 }
 
 /* The number of bytes, or -1. */
-static int from_hex(const char *text, unsigned char *bytes, size_t size)
+static int from_hex(const char *text, size_t len, unsigned char *bytes,
+		    size_t size)
 {
-	size_t n = 0;
+	if (len % 2 || len / 2 > size)
+		return -1;
+	for (size_t i = 0; i < len; i += 2) {
+		int high = hex_digit(text[i]), low = hex_digit(text[i + 1]);
 
-	for (; *text; text += 2) {
-		int high = digit(text[0]), low = high < 0 ? -1 : digit(text[1]);
-
-		if (low < 0 || n == size)
+		if (high < 0 || low < 0)
 			return -1;
-		bytes[n++] = (unsigned char)(high << 4 | low);
+		bytes[i / 2] = (unsigned char)(high << 4 | low);
 	}
-	return (int)n;
+	return (int)len / 2;
 }
 
 /* The others are answered at once. */
 static bool waits_long(const struct client *c)
 {
 	return c->waits &&
-	       (c->kind == CHANNEL_QUIESCE || c->kind == CHANNEL_RESUME);
+	       (c->kind == CHANNEL_QUIESCE || c->kind == CHANNEL_RESUME ||
+		c->kind == CHANNEL_RESTORE);
 }
 
-static unsigned int count_waiting(const struct control *control, bool forces)
+static unsigned int count_waiting(const struct control *control, bool is_local,
+				  bool forces)
 {
 	unsigned int count = 0;
 
 	for (size_t i = 0; i < CLIENTS_MAX; i++) {
 		const struct client *c = control->clients[i];
 
-		count += c && waits_long(c) && c->forces == forces;
+		count += c && waits_long(c) && c->forces == forces &&
+			 (c->origin == LOCAL) == is_local;
 	}
 	return count;
 }
@@ -257,34 +330,52 @@ static pid_t pid_of(const struct client *c)
 	return peer.pid;
 }
 
+static void send_busy(struct client *c)
+{
+	send_error(c, "busy", true, "the overseer reads no requests now");
+	wait_for_answer(c, false);
+}
+
 static void ask(struct client *c, enum channel_kind kind, bool flag,
 		const unsigned char *entropy, size_t len)
 {
 	/* Before the answer can come. */
 	c->kind = kind;
 	wait_for_answer(c, true);
-	if (send_to_actor(c, kind, flag, pid_of(c), entropy, len))
-		return;
-	send_error(c, "busy", true, "the overseer reads no requests now");
-	wait_for_answer(c, false);
+	if (!send_to_actor(c, kind, flag, pid_of(c), entropy, len))
+		send_busy(c);
+}
+
+/* False after an error to the client. */
+static bool may_wait(struct client *c, bool forces)
+{
+	const bool is_local = c->origin == LOCAL;
+	const unsigned int most = !is_local ? HOSTS_WAITING_MAX :
+				  forces    ? FORCING_MAX :
+					      WAITING_MAX;
+
+	c->forces = forces;
+	if (count_waiting(c->control, is_local, forces) < most)
+		return true;
+	send_error(c, "busy", true,
+		   "too many clients wait for an answer already");
+	return false;
 }
 
 static void ask_for_state(struct client *c, bool quiesce, bool flag)
 {
-	c->forces = !quiesce && flag;
-	if (count_waiting(c->control, c->forces) >=
-	    (c->forces ? FORCING_MAX : WAITING_MAX)) {
-		send_error(c, "busy", true,
-			   "too many clients wait for an answer already");
-		return;
-	}
-	ask(c, quiesce ? CHANNEL_QUIESCE : CHANNEL_RESUME, flag, NULL, 0);
+	if (may_wait(c, !quiesce && flag))
+		ask(c, quiesce ? CHANNEL_QUIESCE : CHANNEL_RESUME, flag, NULL,
+		    0);
 }
 
-static void ask_for_generation(struct client *c, const char *entropy)
+static void ask_for_generation(struct client *c, const struct secret *entropy)
 {
 	unsigned char bytes[PROTOCOL_ENTROPY_MAX];
-	int len = from_hex(entropy, bytes, sizeof(bytes));
+	int len = entropy->present && entropy->len <= sizeof(entropy->text) ?
+			  from_hex(entropy->text, entropy->len, bytes,
+				   sizeof(bytes)) :
+			  -1;
 
 	if (len > 0)
 		ask(c, CHANNEL_TRIGGER, false, bytes, (size_t)len);
@@ -292,6 +383,49 @@ static void ask_for_generation(struct client *c, const char *entropy)
 		send_error(
 			c, "bad-request", false,
 			"\"entropy\" is 1 to 512 bytes in lower-case hexadecimal");
+	explicit_bzero(bytes, sizeof(bytes));
+}
+
+/* So that the host can tell whose error that is. */
+static void send_bad_restore(struct client *c, struct json_object *o,
+			     const char *why)
+{
+	const char *nonce = json_text(o, "nonce");
+	struct json_object *e = json_object_new_object();
+	unsigned char bytes[REQUEST_NONCE_MAX];
+
+	if (nonce &&
+	    base64_decode(nonce, strlen(nonce), bytes, sizeof(bytes)) > 0)
+		json_object_object_add(e, "nonce",
+				       json_object_new_string(nonce));
+	json_object_object_add(e, "ok", json_object_new_boolean(false));
+	json_object_object_add(e, "error",
+			       json_object_new_string("bad-request"));
+	json_object_object_add(e, "retry", json_object_new_boolean(false));
+	json_object_object_add(e, "message", json_object_new_string(why));
+	send_object(c, e);
+}
+
+static void ask_for_restore(struct client *c, struct json_object *o,
+			    const struct secret *entropy)
+{
+	static struct channel_restore r;
+	char why[256];
+
+	if (!request_parse(&r.request, o, entropy, why, sizeof(why))) {
+		send_bad_restore(c, o, why);
+		return;
+	}
+	if (may_wait(c, false)) {
+		r.head = (struct channel_request){ .id = c->number,
+						   .kind = CHANNEL_RESTORE };
+		c->kind = CHANNEL_RESTORE;
+		wait_for_answer(c, true);
+		if (send(c->control->channel, &r, sizeof(r),
+			 MSG_DONTWAIT | MSG_NOSIGNAL) != sizeof(r))
+			send_busy(c);
+	}
+	request_wipe(&r.request);
 }
 
 static const struct protocol_request *find_request(const char *name)
@@ -373,7 +507,7 @@ static bool is_our_version(struct client *c, struct json_object *o)
 
 static void send_unknown_request(struct client *c, const char *name)
 {
-	char known[128] = "";
+	char known[160] = "";
 
 	for (const struct protocol_request *r = protocol_requests; r->name;
 	     r++) {
@@ -387,7 +521,8 @@ static void send_unknown_request(struct client *c, const char *name)
 			 known);
 }
 
-static void handle(struct client *c, struct json_object *o)
+static void handle(struct client *c, struct json_object *o,
+		   const struct secret *entropy)
 {
 	struct json_object *name, *scope, *value = NULL;
 	const struct protocol_request *r;
@@ -396,14 +531,20 @@ static void handle(struct client *c, struct json_object *o)
 	    !get_member(c, o, "request", json_type_string, true, &name) ||
 	    !get_member(c, o, "scope", json_type_string, false, &scope))
 		return;
-	if (!scope || strcmp(json_object_get_string(scope), PROTOCOL_SCOPE)) {
+	r = find_request(json_object_get_string(name));
+	/* Where there is none, a restore means the machine. */
+	if (scope ? strcmp(json_object_get_string(scope), PROTOCOL_SCOPE) :
+		    !r || r->type != PROTOCOL_RESTORE) {
 		send_error(c, "bad-scope", false,
 			   "\"scope\" has to be \"" PROTOCOL_SCOPE "\"");
 		return;
 	}
-	r = find_request(json_object_get_string(name));
 	if (!r) {
 		send_unknown_request(c, json_object_get_string(name));
+		return;
+	}
+	if (r->type == PROTOCOL_RESTORE) {
+		ask_for_restore(c, o, entropy);
 		return;
 	}
 	if (!has_only(c, o, r) ||
@@ -413,130 +554,209 @@ static void handle(struct client *c, struct json_object *o)
 	if (!r->member)
 		ask(c, CHANNEL_STATUS, false, NULL, 0);
 	else if (r->type == PROTOCOL_STRING)
-		ask_for_generation(c, json_object_get_string(value));
+		ask_for_generation(c, entropy);
 	else
 		ask_for_state(c, !strcmp(r->name, "quiesce"),
 			      json_object_get_boolean(value));
 }
 
-static void handle_line(struct client *c, const char *line, size_t len)
+static void handle_line(struct client *c, char *line, size_t len)
 {
-	struct json_tokener *tokener = json_tokener_new();
-	struct json_object *o = NULL;
+	struct json_object *o;
+	struct secret entropy;
+	char why[256];
 
-	/* The parser ends at a zero byte, whatever follows. */
-	if (tokener && !memchr(line, 0, len)) {
-		json_tokener_set_flags(tokener,
-				       JSON_TOKENER_STRICT |
-					       JSON_TOKENER_VALIDATE_UTF8);
-		o = json_tokener_parse_ex(tokener, line, (int)len + 1);
-	}
-	if (json_object_is_type(o, json_type_object))
-		handle(c, o);
+	secret_take(&entropy, line, len);
+	o = json_parse(line, len, why, sizeof(why));
+	if (o)
+		handle(c, o, &entropy);
 	else
-		send_error(c, "bad-request", false, "not a JSON object");
+		send_bad_request(c, "not a JSON object: %s", why);
+	secret_wipe(&entropy);
 	json_object_put(o);
-	json_tokener_free(tokener);
 }
 
-/* To the end of the line: the next one waits in the socket for its turn. */
+/* With the line that ended there, and what nobody needs is wiped. */
+static void drop(struct client *c, size_t n)
+{
+	c->len -= n;
+	memmove(c->line, c->line + n, c->len);
+	explicit_bzero(c->line + c->len, n);
+}
+
+/* @error: "too-long" or "timeout". The rest of the line comes to a port all the same. */
+static void refuse_line(struct client *c, const char *error, bool retry,
+			const char *why)
+{
+	if (c->len)
+		send_error(c, error, retry, why);
+	if (c->origin != PORT) {
+		hang_up(c);
+		return;
+	}
+	c->skips = c->skips || c->len;
+	drop(c, c->len);
+	loop_arm(c->limit, REQUEST_LIMIT);
+}
+
+/*
+ * One request at a time: what comes after one that waits stays where it is. False: the
+ * line was refused, and the client may be gone.
+ */
+static bool take_lines(struct client *c)
+{
+	char *end;
+
+	while (!c->waits && (end = memchr(c->line, '\n', c->len))) {
+		const size_t n = (size_t)(end - c->line);
+
+		*end = 0;
+		loop_arm(c->limit, REQUEST_LIMIT);
+		if (n && !c->skips)
+			handle_line(c, c->line, n);
+		c->skips = false;
+		drop(c, n + 1);
+	}
+	if (c->waits)
+		loop_disarm(c->limit);
+	else if (c->skips)
+		drop(c, c->len);
+	if (c->len < sizeof(c->line) || c->waits)
+		return true;
+	refuse_line(c, "too-long", false, "a request has at most 64 KiB");
+	return false;
+}
+
 static ssize_t receive(struct client *c)
 {
-	char *to = c->line + c->len, *end;
-	ssize_t n = recv(c->fd, to, PROTOCOL_LINE_MAX - c->len,
-			 MSG_PEEK | MSG_DONTWAIT);
+	char *to = c->line + c->len;
+	const size_t room = sizeof(c->line) - c->len;
 
-	if (n <= 0)
-		return n;
-	end = memchr(to, '\n', (size_t)n);
-	return recv(c->fd, to, end ? (size_t)(end - to) + 1 : (size_t)n,
-		    MSG_DONTWAIT);
+	return c->origin == PORT ? read(c->fd, to, room) :
+				   recv(c->fd, to, room, MSG_DONTWAIT);
 }
 
+/* The end of a port is that of the host's program: another one comes. */
 static void on_readable(void *user, uint32_t events)
 {
 	struct client *c = user;
-	ssize_t n;
+	ssize_t n = 1;
 
 	if (c->waits) {
-		if (events & (EPOLLHUP | EPOLLERR))
+		if (events & (EPOLLHUP | EPOLLERR) && c->origin != PORT)
 			hang_up(c);
 		return;
 	}
-	n = receive(c);
-	if (n < 0 && errno == EAGAIN)
-		return;
-	if (n <= 0) {
-		hang_up(c);
-		return;
+	for (int i = 0; i < READS_MAX && !c->waits && n > 0; i++) {
+		n = receive(c);
+		if (n > 0)
+			c->len += (size_t)n;
+		if (n > 0 && !take_lines(c))
+			return;
 	}
-	c->len += (size_t)n;
-	if (c->line[c->len - 1] == '\n') {
-		c->line[c->len - 1] = 0;
-		n = (ssize_t)c->len - 1;
-		c->len = 0;
-		loop_arm(c->limit, REQUEST_LIMIT);
-		handle_line(c, c->line, (size_t)n);
-	} else if (c->len == PROTOCOL_LINE_MAX) {
-		send_error(c, "too-long", false, "a request has at most 3 KiB");
+	if (c->origin != PORT && (!n || (n < 0 && errno != EAGAIN)))
 		hang_up(c);
-	}
+	else if (c->origin == PORT && n > 0 && !c->waits)
+		loop_set_events(c->source, EPOLLIN | EPOLLET);
 }
 
 static void on_limit(void *user)
 {
-	struct client *c = user;
-
-	if (c->len)
-		send_error(c, "timeout", true,
-			   "the request was not complete in time");
-	hang_up(c);
+	refuse_line(user, "timeout", true,
+		    "the request was not complete in time");
 }
 
-/* The oldest that does not wait for the machine; most of them do not. */
-static void make_room(struct control *control)
+/* Of those from there that do not wait for the machine; most of them do not. */
+static struct client *find_oldest(const struct control *control,
+				  enum origin origin)
 {
 	struct client *oldest = NULL;
 
 	for (size_t i = 0; i < CLIENTS_MAX; i++) {
 		struct client *c = control->clients[i];
 
-		if (!c)
-			return;
-		if (!waits_long(c) && (!oldest || c->number < oldest->number))
+		if (c && c->origin == origin && !waits_long(c) &&
+		    (!oldest || c->number < oldest->number))
 			oldest = c;
 	}
-	if (oldest)
-		hang_up(oldest);
+	return oldest;
 }
 
-static bool add_client(struct control *control, int fd)
+static unsigned int count_clients(const struct control *control,
+				  enum origin origin)
+{
+	unsigned int count = 0;
+
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		const struct client *c = control->clients[i];
+
+		count += c && c->origin == origin;
+	}
+	return count;
+}
+
+/* False: all wait for the machine. */
+static bool make_room(struct control *control, enum origin origin)
+{
+	const unsigned int most = origin == PORT ? 1 :
+				  origin == HOST ? HOSTS_MAX :
+						   LOCAL_MAX;
+	struct client *oldest = find_oldest(control, origin);
+
+	if (count_clients(control, origin) < most)
+		return true;
+	if (!oldest && origin != PORT)
+		return false;
+	for (size_t i = 0; !oldest && i < CLIENTS_MAX; i++) {
+		if (control->clients[i] && control->clients[i]->origin == PORT)
+			oldest = control->clients[i];
+	}
+	hang_up(oldest);
+	return true;
+}
+
+static struct client *new_client(struct control *control, int fd,
+				 enum origin origin)
 {
 	struct client *c = calloc(1, sizeof(*c));
 
 	if (!c)
-		return false;
+		return NULL;
 	c->control = control;
 	c->fd = fd;
+	c->origin = origin;
 	/* 0 is nobody. */
 	c->number = ++control->connections;
-	c->source = loop_add_io(control->loop, fd, EPOLLIN, on_readable, c);
+	c->source = loop_add_io(control->loop, fd,
+				origin == PORT ? EPOLLIN | EPOLLET : EPOLLIN,
+				on_readable, c);
 	c->limit = loop_add_timer(control->loop, on_limit, c);
-	if (!c->source || !c->limit) {
-		loop_remove(c->source);
-		loop_remove(c->limit);
-		free(c);
-		return false;
+	if (c->source && c->limit)
+		return c;
+	loop_remove(c->source);
+	loop_remove(c->limit);
+	free(c);
+	return NULL;
+}
+
+/* Takes @fd. */
+static void add_client(struct control *control, int fd, enum origin origin)
+{
+	struct client *c = make_room(control, origin) ?
+				   new_client(control, fd, origin) :
+				   NULL;
+
+	if (!c) {
+		close(fd);
+		return;
 	}
 	loop_arm(c->limit, REQUEST_LIMIT);
-	make_room(control);
 	for (size_t i = 0; i < CLIENTS_MAX; i++) {
 		if (!control->clients[i]) {
 			control->clients[i] = c;
 			break;
 		}
 	}
-	return true;
 }
 
 static void on_pause_over(void *user)
@@ -569,8 +789,7 @@ static void on_connection(void *user, uint32_t events)
 		return;
 	}
 	control->exhausted = false;
-	if (!add_client(control, connection))
-		close(connection);
+	add_client(control, connection, LOCAL);
 }
 
 struct control *control_new(struct loop *loop, int fd, int channel)

@@ -21,7 +21,8 @@
 #include "log.h"
 #include "watchers.h"
 
-#define BATCH 64
+#define BATCH	 64
+#define LIST_MAX 128
 
 typedef void each_fn(const struct sysgenid_watcher *w, void *arg);
 
@@ -81,6 +82,27 @@ unsigned int laggards_describe(struct sysgenid *g, char *text, size_t size)
 		snprintf(text + d.len, size - d.len, " and %u more",
 			 d.count - d.named);
 	return d.count;
+}
+
+static void add_to_list(const struct sysgenid_watcher *w, void *arg)
+{
+	struct json_object *list = arg;
+	char one[64];
+
+	snprintf(one, sizeof(one), "%.16s (%" PRId32 ")", w->comm, w->pid);
+	/* Of a length that fits into an answer. */
+	if (json_object_array_length(list) < LIST_MAX)
+		json_object_array_add(list, json_object_new_string(one));
+}
+
+struct json_object *laggards_list(struct sysgenid *g)
+{
+	struct json_object *list = json_object_new_array();
+
+	if (each_laggard(g, add_to_list, list))
+		json_object_array_add(list, json_object_new_string(
+						    "the list cannot be read"));
+	return list;
 }
 
 /* Field 22 of /proc/PID/stat, in clock ticks; the name before may hold anything. */

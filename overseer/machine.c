@@ -22,7 +22,7 @@
 #include "phases.h"
 #include "publishing.h"
 #include "replace.h"
-#include "request.h"
+#include "restore.h"
 #include "sessions.h"
 #include "steps.h"
 #include "waiters.h"
@@ -34,6 +34,8 @@
 #define SETTLE_INTERVAL 10000
 /* Until everybody is told that the machine adjusts, if it is not ready before. */
 #define TELLING_PAUSE 50000
+/* From the answer to a host until everybody else is told: both may share one processor. */
+#define ANSWERING_PAUSE 2000
 
 static const char *const no_gate[] = {
 	[GATE_NONE] = "no memory for the gate",
@@ -95,9 +97,12 @@ struct machine {
 	char unwiped[512];
 	/* Of the last adjustment. */
 	struct phases phases;
-	/* What the host wants of this generation, and since when; NULL: nothing. */
-	struct request *request;
-	uint64_t requested;
+	/* What the host wants of its generation. */
+	struct restore restore;
+	/* Of the last generation, and of the last configuration. */
+	machine_renewed_fn *renewed;
+	void *renewed_user;
+	bool unlogged;
 	struct metrics metrics;
 	/* One line for one trouble with their file. */
 	bool unwritten;
@@ -108,6 +113,8 @@ struct machine {
 	struct waiters waiters;
 };
 
+static struct request *request_of(struct machine *m);
+static void answer_host(struct machine *m, const char *error);
 static void adjust(struct machine *m, uint32_t generation);
 static void wait_for_watchers(struct machine *m, uint64_t timeout);
 static void open_when_settled(struct machine *m);
@@ -118,6 +125,20 @@ static void on_lease(void *user);
 void machine_forget(struct machine *m, const void *user)
 {
 	waiters_forget(&m->waiters, user);
+	waiters_forget(&m->restore.waiters, user);
+}
+
+void machine_on_renewal(struct machine *m, machine_renewed_fn *renewed,
+			void *user)
+{
+	m->renewed = renewed;
+	m->renewed_user = user;
+}
+
+static void renew(const struct machine *m)
+{
+	if (m->renewed)
+		m->renewed(m->renewed_user, m->config);
 }
 
 struct json_object *machine_status(const struct machine *m)
@@ -203,6 +224,23 @@ static void write_metrics(struct machine *m)
 	m->unwritten = r;
 }
 
+static void log_ready(const struct machine *m)
+{
+	char took[256];
+
+	if (!m->phases.began) {
+		journal_line(LOG_NOTICE, JOURNAL_READY, &m->now, NULL,
+			     "ready at generation %" PRIu32, m->now.generation);
+		return;
+	}
+	phases_describe(&m->phases, took, sizeof(took));
+	journal_line(LOG_NOTICE, JOURNAL_READY, &m->now, &m->phases,
+		     "ready at generation %" PRIu32
+		     ", %.1f ms after it was published: %s ms; %u laggards",
+		     m->now.generation, phases_ms(phases_total(&m->phases)),
+		     took, m->laggards);
+}
+
 static void tell_everybody(struct machine *m)
 {
 	m->untold = false;
@@ -216,6 +254,9 @@ static void tell_everybody(struct machine *m)
 		      m->about[0] ? ": " : "", m->about);
 	m->backend->target_set(m->target, m->now.state == READY);
 	write_metrics(m);
+	if (m->unlogged)
+		log_ready(m);
+	m->unlogged = false;
 }
 
 static void on_telling(void *user)
@@ -231,15 +272,22 @@ static void on_telling(void *user)
 static void become(struct machine *m, enum state state, uint32_t generation,
 		   bool until_resume)
 {
+	bool answers;
+
 	if (m->untold)
 		tell_everybody(m);
 	m->now = (struct situation){ state, generation, until_resume };
 	if (state == READY)
 		backoff_reset(m->again);
 	start_lease(m);
-	m->untold = state == ADJUSTING;
+	answers = restore_is_of(&m->restore, generation) &&
+		  restore_is_under_way(&m->restore) &&
+		  (state == READY || state == HELD);
+	if (answers)
+		answer_host(m, state == HELD ? "held" : NULL);
+	m->untold = answers || state == ADJUSTING;
 	if (m->untold)
-		loop_arm(m->telling, TELLING_PAUSE);
+		loop_arm(m->telling, answers ? ANSWERING_PAUSE : TELLING_PAUSE);
 	else
 		tell_everybody(m);
 }
@@ -372,23 +420,6 @@ static void on_again(void *user)
 		adjust(m, generation);
 }
 
-static void log_ready(const struct machine *m)
-{
-	char took[256];
-
-	if (!m->phases.began) {
-		journal_line(LOG_NOTICE, JOURNAL_READY, &m->now, NULL,
-			     "ready at generation %" PRIu32, m->now.generation);
-		return;
-	}
-	phases_describe(&m->phases, took, sizeof(took));
-	journal_line(LOG_NOTICE, JOURNAL_READY, &m->now, &m->phases,
-		     "ready at generation %" PRIu32
-		     ", %.1f ms after it was published: %s ms; %u laggards",
-		     m->now.generation, phases_ms(phases_total(&m->phases)),
-		     took, m->laggards);
-}
-
 /* False: it moved, or cannot be read, and the machine goes on from there. */
 static bool is_current(struct machine *m)
 {
@@ -455,8 +486,8 @@ static void open_up(struct machine *m, enum event event)
 		return;
 	if (m->phases.began && event == ADJUSTED)
 		metrics_count_restore(&m->metrics, &m->phases, m->laggards);
+	m->unlogged = true;
 	become(m, READY, m->now.generation, false);
-	log_ready(m);
 	waiters_answer(&m->waiters, ANSWER_DONE, NULL);
 	if (event == ADJUSTED && m->phases.began && m->now.state == READY &&
 	    !work_is_running(&m->work))
@@ -667,11 +698,12 @@ static void on_adjusted(void *user, const char *failed)
 
 static void run_hooks(struct machine *m)
 {
+	const struct request *request = request_of(m);
 	char **environment = NULL;
 	bool ok = true;
 
-	if (m->request && m->config->pass_environment) {
-		environment = environment_new(m->request);
+	if (request && m->config->pass_environment) {
+		environment = environment_new(request);
 		ok = environment;
 	}
 	ok = ok && work_adjust(&m->work, m->config, &m->now, environment,
@@ -699,10 +731,11 @@ static void wipe(struct machine *m)
 
 static void run_steps(struct machine *m)
 {
+	const struct request *request = request_of(m);
 	char why[sizeof(m->about)];
 
-	if (steps_run(m->config, m->request,
-		      m->request ? phases_now() - m->requested : 0, &m->phases,
+	if (steps_run(m->config, request,
+		      request ? phases_now() - m->restore.since : 0, &m->phases,
 		      why, sizeof(why))) {
 		wipe(m);
 		run_hooks(m);
@@ -731,8 +764,11 @@ static void adjust(struct machine *m, uint32_t generation)
 {
 	struct sysgenid_info info;
 	char why[sizeof(m->about)];
+	const bool is_new = generation != m->now.generation;
 
 	stop_work(m);
+	if (!restore_is_of(&m->restore, generation))
+		restore_forget(&m->restore);
 	m->signal = SIGTERM;
 	m->laggards = 0;
 	m->about[0] = m->kept[0] = m->unwiped[0] = 0;
@@ -742,14 +778,19 @@ static void adjust(struct machine *m, uint32_t generation)
 		hold(m, GATE_FAILED, "there is a generation to adjust to");
 		return;
 	}
-	phases_begin(&m->phases, sysgenid_get_info(m->g, &info, sizeof(info)) ?
+	if (is_new)
+		renew(m);
+	phases_begin(&m->phases, restore_is_under_way(&m->restore) ?
+					 m->restore.since :
+				 sysgenid_get_info(m->g, &info, sizeof(info)) ?
 					 phases_now() :
 					 info.time);
 	phases_end(&m->phases, PHASE_GATE);
 	if (!destroy_connections(m))
 		return;
 	phases_end(&m->phases, PHASE_CONNECTIONS);
-	if (!steps_mix(m->config, m->request, &m->phases, why, sizeof(why))) {
+	if (!steps_mix(m->config, request_of(m), &m->phases, why,
+		       sizeof(why))) {
 		hold(m, STEP_FAILED, why);
 		return;
 	}
@@ -795,6 +836,199 @@ static void on_generation(void *user, uint32_t events)
 			       "there is a new generation already");
 	backoff_reset(m->again);
 	adjust(m, generation);
+}
+
+/* ---- the host's restore ---- */
+
+/* NULL: the host wants nothing of this generation. */
+static struct request *request_of(struct machine *m)
+{
+	return restore_is_of(&m->restore, m->now.generation) ?
+		       &m->restore.request :
+		       NULL;
+}
+
+/* What is true of the machine now. @info: also of it. */
+static struct restored facts_of(const struct machine *m,
+				struct sysgenid_info *info)
+{
+	struct restored facts = { .state = m->now.state,
+				  .generation = m->now.generation };
+	bool unused;
+
+	if (!m->g || sysgenid_get_info(m->g, info, sizeof(*info)))
+		return facts;
+	if (info->flags & SYSGENID_GET_INSTANCE)
+		facts.id = info->instance_id;
+	facts.reseeded = !reseed_failure(m, &unused);
+	return facts;
+}
+
+static void answer_host(struct machine *m, const char *error)
+{
+	struct sysgenid_info info;
+	struct restored facts = facts_of(m, &info);
+
+	facts.phases = &m->phases;
+	facts.error = error;
+	facts.why = m->about;
+	if (m->laggards)
+		facts.laggards = laggards_list(m->g);
+	restore_answer(&m->restore, &facts);
+}
+
+static void refuse(const struct machine *m, const struct request *r,
+		   const char *error, const char *why, answer_fn *answer,
+		   void *user)
+{
+	struct sysgenid_info info;
+	struct restored facts = facts_of(m, &info);
+
+	facts.error = error;
+	facts.why = why;
+	restore_refuse(r, &facts, answer, user);
+}
+
+/*
+ * Without an id that differs in each clone: the request is the trigger, and its entropy
+ * what differs. 0 or -errno.
+ */
+static int trigger_for(struct machine *m, const struct request *r,
+		       uint32_t *generation)
+{
+	const uint32_t before = *generation;
+	int failed;
+
+	/* Who publishes has the machine adjusted at once. */
+	restore_begin(&m->restore, r, before + 1);
+	request_wipe_entropy(&m->restore.request);
+	if (m->publishing) {
+		*generation = publishing_trigger(m->publishing, r->entropy,
+						 r->entropy_len);
+		return 0;
+	}
+	failed = sysgenid_trigger(m->g, before, r->entropy, r->entropy_len,
+				  generation);
+	if (failed)
+		restore_forget(&m->restore);
+	return failed;
+}
+
+/* NULL, or a word for what forbids it now; @why says more. */
+static const char *obstacle(const struct machine *m,
+			    const struct sysgenid_info *info, bool has_id,
+			    const char **why)
+{
+	const bool is_new = info->generation != m->now.generation;
+
+	if (restore_is_of(&m->restore, info->generation) &&
+	    restore_is_under_way(&m->restore)) {
+		*why = "another request of this generation is under way";
+		return "busy";
+	}
+	if (!has_id)
+		return NULL;
+	*why = "the hardware id has not changed: no restore was seen since the last answer, or since the machine started";
+	if (info->source == SYSGENID_SOURCE_NONE ||
+	    (restore_is_of(&m->restore, info->generation) &&
+	     m->restore.was_ready))
+		return "not-restored";
+	if (!is_new &&
+	    (m->now.state == QUIESCING || m->stored.state == QUIESCED)) {
+		*why = "the hardware id has not changed since the machine was quiesced; resume opens it";
+		return "not-restored";
+	}
+	return NULL;
+}
+
+/* The answer is waited for from here on. */
+static void adjust_for_host(struct machine *m, uint32_t generation,
+			    answer_fn *answer, void *user)
+{
+	if (m->restore.answer) {
+		answer(user, ANSWER_DONE, m->restore.answer);
+		return;
+	}
+	if (!waiters_add(&m->restore.waiters, answer, user)) {
+		restore_forget(&m->restore);
+		return;
+	}
+	if (m->now.state == QUIESCING)
+		waiters_answer(&m->waiters, ANSWER_FAILED,
+			       "the host restored the machine");
+	if (m->now.generation != generation || !m->publishing ||
+	    m->now.state != ADJUSTING)
+		adjust(m, generation);
+}
+
+static void restore_with_entropy(struct machine *m, const struct request *r,
+				 uint32_t generation, answer_fn *answer,
+				 void *user)
+{
+	int failed;
+
+	if (!r->entropy_len) {
+		hold(m, ENTROPY_MISSING,
+		     "there is no hardware id that differs in each clone, and the host sent no entropy");
+		refuse(m, r, "entropy-required", m->about, answer, user);
+		return;
+	}
+	failed = trigger_for(m, r, &generation);
+	if (failed) {
+		hold(m, NOT_RESEEDED,
+		     "the entropy of the host could not be mixed");
+		refuse(m, r, "held", strerror(-failed), answer, user);
+		return;
+	}
+	adjust_for_host(m, generation, answer, user);
+}
+
+void machine_restore(struct machine *m, const struct request *r,
+		     answer_fn *answer, void *user)
+{
+	struct sysgenid_info info = { 0 };
+	const char *error, *why = NULL;
+	char refused[256];
+	bool has_id;
+
+	if (m->ending || (!m->started && !begin(m))) {
+		refuse(m, r, "not-ready",
+		       m->ending ? "the overseer ends" : m->about, answer,
+		       user);
+		return;
+	}
+	if (!steps_accept(m->config, r, refused, sizeof(refused))) {
+		refuse(m, r, "not-configured", refused, answer, user);
+		return;
+	}
+	if (m->publishing)
+		publishing_look(m->publishing);
+	if (!read_or_hold(m, &info.generation) ||
+	    sysgenid_get_info(m->g, &info, sizeof(info))) {
+		refuse(m, r, "held", "the generation cannot be read", answer,
+		       user);
+		return;
+	}
+	if (restore_is_of(&m->restore, info.generation) &&
+	    request_has_nonce(&m->restore.request, r->nonce, r->nonce_len)) {
+		if (m->restore.answer)
+			answer(user, ANSWER_DONE, m->restore.answer);
+		else
+			waiters_add(&m->restore.waiters, answer, user);
+		return;
+	}
+	has_id = !m->publishing && info.sources & 1u << SYSGENID_SOURCE_VMGENID;
+	error = obstacle(m, &info, has_id, &why);
+	if (error) {
+		refuse(m, r, error, why, answer, user);
+		return;
+	}
+	if (!has_id) {
+		restore_with_entropy(m, r, info.generation, answer, user);
+		return;
+	}
+	restore_begin(&m->restore, r, info.generation);
+	adjust_for_host(m, info.generation, answer, user);
 }
 
 /* ---- quiescing ---- */
@@ -945,6 +1179,8 @@ void machine_quiesce(struct machine *m, bool until_resume, pid_t client,
 		answer(user, ANSWER_FAILED, "the hooks cannot be run");
 		return;
 	}
+	/* A snapshot is to come: nothing in it answers for a clone. */
+	restore_forget(&m->restore);
 	become(m, state_with(m, QUIESCE_ASKED), quiescing.generation,
 	       until_resume);
 	if (waiters_add(&m->waiters, answer, user)) {
@@ -1352,6 +1588,7 @@ static bool load(struct machine *m)
 			       NULL;
 	if (m->config->announce && !m->announcer)
 		log_error("announce = %s: no memory", m->config->announce);
+	renew(m);
 	return true;
 }
 
@@ -1469,6 +1706,7 @@ void machine_free(struct machine *m)
 	loop_remove(m->settling);
 	loop_remove(m->telling);
 	announcer_free(m->announcer);
+	restore_forget(&m->restore);
 	config_free(m->config);
 	free(m);
 }

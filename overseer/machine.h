@@ -9,6 +9,7 @@
 #include "config.h"
 #include "gate.h"
 #include "loop.h"
+#include "request.h"
 #include "waiters.h"
 
 /*
@@ -58,6 +59,19 @@ void machine_resume(struct machine *m, bool force, answer_fn *answer,
  */
 bool machine_trigger(struct machine *m, const void *bytes, size_t len,
 		     uint32_t *generation, const char **error);
+/*
+ * A valid request of the host. One answer comes when the machine is ready or held,
+ * and has the text for the host.
+ */
+void machine_restore(struct machine *m, const struct request *r,
+		     answer_fn *answer, void *user);
+/*
+ * @renewed: is called with each new generation, and each configuration: connections are
+ * as old as the snapshot. NULL: nobody.
+ */
+typedef void machine_renewed_fn(void *user, const struct config *c);
+void machine_on_renewal(struct machine *m, machine_renewed_fn *renewed,
+			void *user);
 /* Nobody waits for this answer any more. */
 void machine_forget(struct machine *m, const void *user);
 /* For "systemctl stop": thaws, opens, and ends the loop, with 1 if either failed. */

@@ -20,6 +20,7 @@
 
 #include "acting.h"
 #include "control.h"
+#include "hosts.h"
 #include "log.h"
 #include "parser.h"
 
@@ -33,6 +34,7 @@ struct parser {
 	struct machine *machine;
 	struct loop_source *child, *restart, *ping;
 	struct acting *acting;
+	struct hosts *hosts;
 	pid_t pid;
 	int fd;
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
@@ -232,10 +234,26 @@ static void start(void *user)
 {
 	struct parser *p = user;
 
-	if (fork_child(p))
+	if (fork_child(p)) {
+		hosts_pass_port(p->hosts);
 		return;
+	}
 	log_error("no process can read requests: %s", strerror(errno));
 	loop_arm(p->restart, RESTART_PAUSE * 10);
+}
+
+static bool on_connected(void *user, int fd, bool is_port)
+{
+	struct parser *p = user;
+
+	return p->acting && acting_pass(p->acting, fd, is_port);
+}
+
+static void on_renewal(void *user, const struct config *c)
+{
+	struct parser *p = user;
+
+	hosts_renew(p->hosts, c);
 }
 
 static bool listen_at(struct parser *p, const char *path)
@@ -262,7 +280,8 @@ struct parser *parser_new(struct loop *loop, struct machine *m,
 		return NULL;
 	p->loop = loop;
 	p->machine = m;
-	if (!listen_at(p, path) ||
+	p->hosts = hosts_new(loop, on_connected, p);
+	if (!listen_at(p, path) || !p->hosts ||
 	    !(p->restart = loop_add_timer(loop, start, p)) ||
 	    !(p->ping = loop_add_timer(loop, on_ping, p))) {
 		log_error("%s: %s", path, strerror(errno));
@@ -270,6 +289,7 @@ struct parser *parser_new(struct loop *loop, struct machine *m,
 		return NULL;
 	}
 	start(p);
+	machine_on_renewal(m, on_renewal, p);
 	loop_arm(p->ping, PING_PAUSE);
 	return p;
 }
@@ -278,6 +298,8 @@ void parser_free(struct parser *p)
 {
 	if (!p)
 		return;
+	machine_on_renewal(p->machine, NULL, NULL);
+	hosts_free(p->hosts);
 	loop_remove(p->restart);
 	loop_remove(p->ping);
 	loop_remove(p->child);

@@ -9,6 +9,7 @@ const struct protocol_request protocol_requests[] = {
 	{ "quiesce", "until-resume", PROTOCOL_BOOLEAN, false },
 	{ "resume", "force", PROTOCOL_BOOLEAN, false },
 	{ "trigger", "entropy", PROTOCOL_STRING, true },
+	{ .name = "restore", .type = PROTOCOL_RESTORE },
 	{ .name = NULL },
 };
 

@@ -17,7 +17,7 @@
 #define PROTOCOL_VERSION 1
 
 /* Bytes of a request with its line break. An answer may have any length. */
-#define PROTOCOL_LINE_MAX 3072
+#define PROTOCOL_LINE_MAX 65536
 /* Bytes of "entropy", before they are hexadecimal. */
 #define PROTOCOL_ENTROPY_MAX 512
 
@@ -27,6 +27,8 @@ enum protocol_type {
 	PROTOCOL_NONE,
 	PROTOCOL_BOOLEAN,
 	PROTOCOL_STRING,
+	/* Members of its own; request.h. */
+	PROTOCOL_RESTORE,
 };
 
 /* @member: besides "request", "scope" and "version". */

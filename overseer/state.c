@@ -44,6 +44,7 @@ static const struct {
 	[NOT_SETTLED]	   = { "not settled",	    { NEVER, NEVER, NEVER, HELD, HELD }, BY_RESUME },
 	[WATCHERS_UNKNOWN] = { "watchers unknown",  { NEVER, NEVER, NEVER, HELD, HELD }, BY_TRYING },
 	[WATCHERS_LATE]	   = { "watchers late",	    { NEVER, NEVER, NEVER, HELD, NEVER }, BY_RESUME },
+	[ENTROPY_MISSING]  = { "entropy missing",   { HELD, HELD, HELD, HELD, HELD }, BY_RESUME },
 	[NOT_IN_TABLE]	   = { "not in the table",  { HELD, HELD, HELD, HELD, HELD }, BY_RESUME },
 };
 /* clang-format on */

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <json-c/json.h>
 #include <sysgenid.h>
 
 #include "loop.h"
@@ -26,6 +27,8 @@ void watchers_cancel(struct watchers_wait *w);
 
 /* "NAME (PID), NAME (PID) and 3 more", of those outdated; how many. */
 unsigned int laggards_describe(struct sysgenid *g, char *text, size_t size);
+/* The same, each a string of an array; to be put. */
+struct json_object *laggards_list(struct sysgenid *g);
 /*
  * To each that can be told for sure. @containers: one in a container is not
  * signalled, all of the container is killed. False, and why: not all could be.

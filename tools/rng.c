@@ -26,13 +26,16 @@ int rng_mix(int fd, const void *bytes, size_t len)
 		struct rand_pool_info info;
 		unsigned char space[sizeof(struct rand_pool_info) + RNG_MIX_MAX];
 	} u;
+	int r;
 
 	if (len > RNG_MIX_MAX)
 		return -EINVAL;
 	memset(&u, 0, sizeof(u));
 	u.info.buf_size = (int)len;
 	memcpy(u.space + sizeof(u.info), bytes, len);
-	return ioctl(fd, RNDADDENTROPY, &u) ? -errno : 0;
+	r = ioctl(fd, RNDADDENTROPY, &u) ? -errno : 0;
+	explicit_bzero(&u, sizeof(u));
+	return r;
 }
 
 /* One that is not ready has promised nothing, and will draw on what was mixed. */

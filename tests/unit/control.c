@@ -27,7 +27,8 @@
 #define FORCING_MAX 8
 
 static struct {
-	unsigned int waiting, forgotten, triggers, forced, looks;
+	unsigned int waiting, forgotten, triggers, forced, looks, restores;
+	struct request request;
 	pid_t client;
 	const char *error;
 	answer_fn *answer;
@@ -91,6 +92,15 @@ bool machine_trigger(struct machine *m, const void *bytes, size_t len,
 	*error = machine.error;
 	*generation = ++machine.triggers;
 	return true;
+}
+
+void machine_restore(struct machine *m, const struct request *r,
+		     answer_fn *answer, void *user)
+{
+	(void)m;
+	machine.request = *r;
+	machine.restores++;
+	wait_for_it(answer, user);
 }
 
 void machine_look(struct machine *m)
@@ -201,6 +211,8 @@ static const char *ask(int fd, const char *line)
 }
 
 #define SYSTEM	", \"scope\": \"system\"}"
+#define NONCE	"\"nonce\": \"AAECAwQFBgcICQoLDA0ODw==\""
+#define RESTORE "{\"request\": \"restore\", " NONCE
 #define STATUS	"{\"request\": \"status\"" SYSTEM
 #define QUIESCE "{\"request\": \"quiesce\"" SYSTEM
 #define FORCE	"{\"request\": \"resume\", \"force\": true" SYSTEM
@@ -219,7 +231,7 @@ static const struct wrong {
 	{ "{\"request\": 1" SYSTEM, "bad-request", "request" },
 	{ "{\"request\": null" SYSTEM, "bad-request", "request" },
 	{ "{\"request\": \"open\"" SYSTEM, "bad-request",
-	  "there is no \"request\" \"open\", but status, quiesce, resume, trigger" },
+	  "there is no \"request\" \"open\", but status, quiesce, resume, trigger, restore" },
 	{ "{\"request\": \"a b\"" SYSTEM, "bad-request", "not a plain name" },
 	{ "{\"request\": \"status\", \"version\": 2" SYSTEM, "bad-request",
 	  "\"version\" is 1 here" },
@@ -256,6 +268,10 @@ static const struct wrong {
 	  "bad-request", "expected" },
 	{ "{\"request\": \"status\", \"a \\\" name\": 1" SYSTEM, "bad-request",
 	  "not a plain name" },
+	{ RESTORE ", \"scope\": \"pod\"}", "bad-scope", "scope" },
+	{ RESTORE ", \"entropy\": \"AAAA\"}", "bad-request", "entropy" },
+	{ RESTORE ", \"force\": true}", "bad-request", "force" },
+	{ RESTORE ", " NONCE "}", "bad-request", "twice" },
 	{ STATUS " and more", "bad-request", "JSON" },
 	{ "[1]", "bad-request", "JSON" },
 	{ "open, please", "bad-request", "JSON" },
@@ -544,6 +560,7 @@ static const struct channel_request sent[] = {
 	{ .kind = CHANNEL_TRIGGER, .len = PROTOCOL_ENTROPY_MAX + 1 },
 	{ .kind = CHANNEL_TRIGGER, .len = 65535 },
 	{ .kind = CHANNEL_STATUS, .len = 1 },
+	{ .kind = CHANNEL_RESTORE },
 	{ .kind = CHANNEL_FORGET, .id = 77 },
 };
 #define SENT (sizeof(sent) / sizeof(sent[0]))
@@ -588,6 +605,142 @@ START_TEST(who_reads_requests_is_pinged_and_forgotten_with_its_clients)
 	acting = NULL;
 	ck_assert_uint_eq(machine.forgotten, 1);
 	close(fd);
+}
+END_TEST
+
+/* A descriptor of the host's, which the acting process hands over. */
+static int pass(bool is_port)
+{
+	int ends[2];
+
+	ck_assert_int_eq(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+	ck_assert(acting_pass(acting, ends[0], is_port));
+	settle();
+	close(ends[0]);
+	return ends[1];
+}
+
+START_TEST(restore_gets_the_answer_of_the_machine_alone)
+{
+	const char *text;
+	int fd = pass(_i);
+
+	ck_assert_str_eq(ask(fd, RESTORE
+			     ", \"entropy\": \"//79/Pv6+fj39vX08/Lx8A==\"}"),
+			 "");
+	ck_assert_uint_eq(machine.restores, 1);
+	ck_assert_uint_eq(machine.request.entropy_len, 16);
+	ck_assert_uint_eq(machine.request.entropy[15], 0xf0);
+	machine.answer(machine.user, ANSWER_DONE, "{\"state\":\"ready\"}");
+	ck_assert_str_eq(heard(fd), "{\"state\":\"ready\"}\n");
+	text = ask(fd, RESTORE ", \"entropy\": \"AAAA\"}");
+	ck_assert_msg(strstr(text, "\"AAECAwQFBgcICQoLDA0ODw==\"") &&
+			      strstr(text, "\"bad-request\""),
+		      "%s", text);
+	ck_assert(is_answered(fd, STATUS));
+	close(fd);
+}
+END_TEST
+
+START_TEST(host_cannot_push_out_who_is_in_the_machine)
+{
+	int hosts[40], fd = dial(), n = 0;
+
+	say(fd, "{", 1);
+	while (n < 40) {
+		hosts[n] = pass(false);
+		say(hosts[n++], "{", 1);
+	}
+	ck_assert_ptr_null(heard(hosts[0]));
+	ck_assert_str_eq(heard(hosts[n - 1]), "");
+	ck_assert_str_eq(heard(fd), "");
+	for (int i = n - 8; i < n; i++)
+		ask(hosts[i], "}");
+	for (int i = n - 8; i < n; i++)
+		ask(hosts[i], RESTORE "}");
+	/* Some wait, and there is a place for more. */
+	ck_assert_uint_eq(machine.restores, 6);
+	ck_assert(is_answered(hosts[n - 1], STATUS));
+	ck_assert_str_eq(heard(fd), "");
+	while (n--)
+		close(hosts[n]);
+	close(fd);
+}
+END_TEST
+
+START_TEST(line_of_a_megabyte_is_refused)
+{
+	static char megabyte[1 << 20];
+	const char *text;
+	size_t sent = 0;
+	int fd = pass(_i);
+	bool refused = false, hung_up = false;
+
+	memset(megabyte, 'a', sizeof(megabyte));
+	while (sent < sizeof(megabyte) && !hung_up) {
+		ssize_t n = send(fd, megabyte, sizeof(megabyte) - sent,
+				 MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n > 0)
+			sent += (size_t)n;
+		text = heard(fd);
+		refused |= text && strstr(text, "too-long");
+		hung_up = !text;
+	}
+	ck_assert(refused);
+	ck_assert_int_eq(hung_up, !_i);
+	/* A port cannot be hung up: the next line is one. */
+	if (_i) {
+		say(fd, "\n", 1);
+		ck_assert(is_answered(fd, STATUS));
+	}
+	close(fd);
+}
+END_TEST
+
+START_TEST(port_takes_the_next_line_after_half_of_one)
+{
+	int fd = pass(true);
+
+	say(fd, "\n\n{\"request\": \"sta", 18);
+	ck_assert_str_eq(heard(fd), "");
+	ck_assert_ptr_nonnull(strstr(ask(fd, ""), "bad-request"));
+	say(fd, "{\"request\"", 10);
+	/* Half a line has its limit, and its rest is no line. */
+	for (int i = 0; i < 20; i++)
+		loop_run_once(event, 100000);
+	ck_assert_ptr_nonnull(strstr(heard(fd), "\"timeout\""));
+	say(fd, ": \"status\"}\n", 12);
+	ck_assert_str_eq(heard(fd), "");
+	ck_assert(is_answered(fd, STATUS));
+	close(fd);
+}
+END_TEST
+
+START_TEST(lines_that_come_at_once_are_answered_in_turn)
+{
+	int fd = pass(_i);
+
+	say(fd, QUIESCE "\n" STATUS "\n", strlen(QUIESCE) + strlen(STATUS) + 2);
+	ck_assert_str_eq(heard(fd), "");
+	machine.answer(machine.user, ANSWER_NOT_READY, "not now");
+	ck_assert_ptr_nonnull(strstr(heard(fd), "\"ok\":true"));
+	close(fd);
+}
+END_TEST
+
+/* A port without a host is hung up all the time, and a host that comes is heard. */
+START_TEST(port_without_a_host_does_not_spin)
+{
+	int fd = pass(true);
+
+	shutdown(fd, SHUT_WR);
+	ck_assert_uint_lt(settle(), 10);
+	ck_assert_uint_lt(settle(), 2);
+	close(fd);
+	ck_assert_uint_lt(settle(), 10);
+	ck_assert_uint_lt(settle(), 2);
 }
 END_TEST
 
@@ -646,6 +799,14 @@ int main(void)
 	tcase_add_test(tcase, incomplete_request_ends_at_the_limit);
 	tcase_add_test(tcase, client_that_reads_no_answers_is_hung_up);
 	tcase_add_test(tcase, no_descriptors_left_does_not_spin);
+	tcase_add_loop_test(tcase, restore_gets_the_answer_of_the_machine_alone,
+			    0, 2);
+	tcase_add_test(tcase, host_cannot_push_out_who_is_in_the_machine);
+	tcase_add_loop_test(tcase, line_of_a_megabyte_is_refused, 0, 2);
+	tcase_add_test(tcase, port_takes_the_next_line_after_half_of_one);
+	tcase_add_loop_test(tcase, lines_that_come_at_once_are_answered_in_turn,
+			    0, 2);
+	tcase_add_test(tcase, port_without_a_host_does_not_spin);
 	tcase_add_loop_test(tcase, malformed_structure_replaces_who_sent_it, 0,
 			    SENT);
 	tcase_add_loop_test(

@@ -38,13 +38,21 @@ STEPS = {
     "machine-id = set": ([ETC], [ETCS]),
     "machine-id = new": ([ETC], [ETCS]),
     "interfaces = set": ([NETWORK], [SHARED]),
-    "gate = kernel": (["CapabilityBoundingSet=~CAP_CHECKPOINT_RESTORE", NETWORK], ["gate=kernel", SHARED]),
+    "gate = kernel": (["CapabilityBoundingSet=~CAP_CHECKPOINT_RESTORE", NETWORK], ["gate=kernel/restore", SHARED]),
     "gate = nftables": ([NETWORK], [SHARED]),
     "destroy-connections = yes": ([NETWORK], [SHARED]),
     "freeze = a.service": (["ProtectControlGroups=yes"], ["freeze/kill-container"]),
     "freeze = a\nwipe = a": (["ProtectControlGroups=yes", "SystemCallFilter=~process_vm_writev"], ["freeze/kill-container", "wipe"]),
-    "announce = vsock:2:1": (["RestrictAddressFamilies=~AF_VSOCK"], ["announce=vsock"]),
-    "announce = /dev/ttyS1": ([], ["announce=path"]),
+    "announce = vsock:2:1": (["RestrictAddressFamilies=~AF_VSOCK"], ["announce=vsock/restore-vsock"]),
+    "restore-vsock = 1030": (
+        ["RestrictAddressFamilies=~AF_VSOCK", "CapabilityBoundingSet=~CAP_CHECKPOINT_RESTORE"],
+        ["announce=vsock/restore-vsock", "gate=kernel/restore"],
+    ),
+    "restore-serial = /dev/virtio-ports/a": (
+        ["CapabilityBoundingSet=~CAP_CHECKPOINT_RESTORE"],
+        ["announce=path/restore-serial", "gate=kernel/restore"],
+    ),
+    "announce = /dev/ttyS1": ([], ["announce=path/restore-serial"]),
 }
 
 

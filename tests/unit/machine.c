@@ -64,6 +64,13 @@ static struct world {
 	bool shuts_down;
 	bool page_ends, page_stays;
 	bool vmclock_moved;
+	/* No restore since the module was loaded; and no hardware id. */
+	bool no_source, no_id, cannot_trigger;
+	published_fn *published;
+	void *published_user;
+	unsigned int triggers, mixes, renewals;
+	uint16_t entropy;
+	char hostname[65], variable[64];
 	unsigned int looks;
 
 	/* What it did. */
@@ -153,6 +160,10 @@ int sysgenid_get_info(struct sysgenid *g, struct sysgenid_info *info,
 	info->generation = world.generation;
 	info->time = 1;
 	info->outdated = !world.nobody_is_outdated;
+	info->source = world.no_source ? SYSGENID_SOURCE_NONE :
+					 SYSGENID_SOURCE_VMGENID;
+	info->sources = world.no_id ? 1u << SYSGENID_SOURCE_SOFTWARE :
+				      1u << SYSGENID_SOURCE_VMGENID;
 	return world.no_info ? -EIO : 0;
 }
 
@@ -400,7 +411,8 @@ bool commands_add_folder(struct commands *cs, const struct backend *backend,
 	(void)timeout;
 	(void)folder;
 	(void)s;
-	(void)environment;
+	snprintf(world.variable, sizeof(world.variable), "%s",
+		 environment && environment[0] ? environment[0] : "");
 	world.added++;
 	world.hooks = true;
 	return true;
@@ -410,18 +422,29 @@ bool steps_mix(const struct config *c, struct request *r, struct phases *p,
 	       char *why, size_t size)
 {
 	(void)c;
-	(void)r;
 	(void)p;
+	world.mixes++;
+	world.entropy = r ? r->entropy_len : 0;
+	if (r && !world.no_entropy)
+		request_wipe_entropy(r);
 	snprintf(why, size, "entropy: no device");
 	return !world.no_entropy;
+}
+
+bool steps_accept(const struct config *c, const struct request *r, char *why,
+		  size_t size)
+{
+	snprintf(why, size, "\"realtime_ns\" is refused");
+	return c->set_clock || !r->realtime_ns;
 }
 
 bool steps_run(const struct config *c, const struct request *r, uint64_t age_ns,
 	       struct phases *p, char *why, size_t size)
 {
-	(void)r;
 	(void)age_ns;
 	(void)p;
+	snprintf(world.hostname, sizeof(world.hostname), "%s",
+		 r ? r->hostname : "");
 	ck_assert_int_eq(world.set.state, ADJUSTING);
 	ck_assert_ptr_null(world.running);
 	world.steps++;
@@ -529,6 +552,15 @@ unsigned int laggards_describe(struct sysgenid *g, char *text, size_t size)
 	(void)g;
 	snprintf(text, size, "somebody (7)");
 	return 1;
+}
+
+struct json_object *laggards_list(struct sysgenid *g)
+{
+	struct json_object *list = json_object_new_array();
+
+	(void)g;
+	json_object_array_add(list, json_object_new_string("somebody (7)"));
+	return list;
 }
 
 bool laggards_kill(struct sysgenid *g, int signal, bool containers, char *why,
@@ -646,8 +678,8 @@ struct publishing *publishing_new(struct loop *l, enum publisher_kind kind,
 {
 	(void)l;
 	(void)kind;
-	(void)published;
-	(void)user;
+	world.published = published;
+	world.published_user = user;
 	return (struct publishing *)&world;
 }
 
@@ -664,8 +696,23 @@ void publishing_leave(struct publishing *p)
 uint32_t publishing_trigger(struct publishing *p, const void *bytes, size_t len)
 {
 	(void)p;
-	(void)bytes;
-	(void)len;
+	ck_assert(len && *(const unsigned char *)bytes == 'e');
+	world.triggers++;
+	world.generation++;
+	world.published(world.published_user);
+	return world.generation;
+}
+
+int sysgenid_trigger(struct sysgenid *g, uint32_t expected, const void *entropy,
+		     size_t entropy_len, uint32_t *generation)
+{
+	(void)g;
+	ck_assert_uint_eq(expected, world.generation);
+	ck_assert(entropy_len && *(const unsigned char *)entropy == 'e');
+	if (world.cannot_trigger)
+		return -EACCES;
+	world.triggers++;
+	*generation = ++world.generation;
 	return 0;
 }
 
@@ -882,7 +929,9 @@ static void adjusts_to_ready(uint32_t generation)
 	assert_in(READY, generation);
 	ck_assert_int_eq(world.set.state, READY);
 	ck_assert_uint_eq(world.set.generation, generation);
-	ck_assert(world.target);
+	/* The host comes before everybody else. */
+	while (!world.target)
+		wait_for_event();
 }
 
 static void assert_held(uint32_t generation, const char *why)
@@ -2487,6 +2536,295 @@ START_TEST(table_opens_for_no_other_event)
 }
 END_TEST
 
+/* ---- the host's restore ---- */
+
+static struct request asked(char nonce, bool entropy)
+{
+	struct request r = { .nonce_len = 16, .hostname = "clone" };
+
+	memset(r.nonce, nonce, 16);
+	if (entropy)
+		memset(r.entropy, 'e', r.entropy_len = 32);
+	memcpy(r.environment, "A=b", r.environment_len = 4);
+	return r;
+}
+
+static void host_asks(char nonce, bool entropy)
+{
+	const struct request r = asked(nonce, entropy);
+
+	memset(&answered, 0, sizeof(answered));
+	machine_restore(machine, &r, on_answer, NULL);
+}
+
+/* @what: a member of the answer with its value. */
+#define assert_told_host(what)                                          \
+	do {                                                            \
+		assert_answered(ANSWER_DONE);                           \
+		ck_assert_msg(strstr(answered.why, what) != NULL, "%s", \
+			      answered.why);                            \
+	} while (0)
+
+START_TEST(host_gets_one_answer_when_the_machine_is_ready)
+{
+	char first[1024];
+
+	set_up_again("environment = pass\n");
+	start_ready();
+	restore();
+	/* Before the event: the request looks itself. */
+	if (_i)
+		settle();
+	host_asks('a', true);
+	ck_assert_uint_eq(answered.count, 0);
+	ck_assert_uint_eq(world.entropy, 32);
+	ck_assert_str_eq(world.hostname, "clone");
+	ck_assert_str_eq(world.variable, "SYSGENID_HOST_A=b");
+	adjusts_to_ready(6);
+	assert_told_host("\"state\":\"ready\"");
+	ck_assert_ptr_nonnull(strstr(answered.why, "\"generation\":6"));
+	ck_assert_ptr_nonnull(strstr(answered.why, "\"reseeded\":true"));
+	ck_assert_ptr_nonnull(strstr(answered.why, "\"error\":null"));
+	ck_assert_uint_eq(world.triggers, 0);
+	memcpy(first, answered.why, sizeof(first));
+	host_asks('a', true);
+	assert_answered(ANSWER_DONE);
+	ck_assert_str_eq(answered.why, first);
+	assert_in(READY, 6);
+	/* One restore has one request. */
+	host_asks('b', true);
+	assert_told_host("\"error\":\"not-restored\"");
+	assert_in(READY, 6);
+}
+END_TEST
+
+/* Both clones of a snapshot that was taken after the answer. */
+START_TEST(nonce_is_forgotten_with_the_next_generation)
+{
+	start_ready();
+	restore();
+	host_asks('a', true);
+	adjusts_to_ready(6);
+	assert_told_host("\"generation\":6");
+	world.generation++;
+	host_asks('a', true);
+	ck_assert_uint_eq(answered.count, 0);
+	ck_assert_uint_eq(world.entropy, 32);
+	adjusts_to_ready(7);
+	assert_told_host("\"generation\":7");
+}
+END_TEST
+
+START_TEST(request_that_is_sent_twice_is_done_once)
+{
+	start_ready();
+	restore();
+	host_asks('a', true);
+	ck_assert_uint_eq(world.mixes, 1);
+	host_asks('a', true);
+	ck_assert_uint_eq(answered.count, 0);
+	ck_assert_uint_eq(world.mixes, 1);
+	host_asks('b', true);
+	assert_told_host("\"error\":\"busy\"");
+	memset(&answered, 0, sizeof(answered));
+	adjusts_to_ready(6);
+	ck_assert_uint_eq(answered.count, 2);
+}
+END_TEST
+
+START_TEST(host_is_told_that_nothing_was_restored)
+{
+	world.no_source = true;
+	start_ready();
+	host_asks('a', true);
+	assert_told_host("\"error\":\"not-restored\"");
+	assert_in(READY, 5);
+	ck_assert_uint_eq(world.mixes, 0);
+	world.no_source = false;
+	quiesce(false);
+	host_asks('a', true);
+	assert_told_host("\"error\":\"not-restored\"");
+	end_commands(NULL);
+	assert_in(QUIESCED, 5);
+	host_asks('a', true);
+	assert_told_host("\"error\":\"not-restored\"");
+	assert_in(QUIESCED, 5);
+}
+END_TEST
+
+START_TEST(restore_of_a_quiesced_machine_needs_no_resume)
+{
+	start_quiesced(_i);
+	world.generation++;
+	host_asks('a', false);
+	adjusts_to_ready(6);
+	assert_told_host("\"state\":\"ready\"");
+}
+END_TEST
+
+START_TEST(restore_during_quiesce_ends_it)
+{
+	start_ready();
+	quiesce(false);
+	world.generation++;
+	{
+		const struct request r = asked('a', true);
+
+		machine_restore(machine, &r, on_answer, NULL);
+	}
+	assert_answered(ANSWER_FAILED);
+	memset(&answered, 0, sizeof(answered));
+	adjusts_to_ready(6);
+	assert_told_host("\"state\":\"ready\"");
+}
+END_TEST
+
+START_TEST(held_machine_says_so_and_takes_another_request)
+{
+	start_ready();
+	world.no_entropy = true;
+	restore();
+	host_asks('a', true);
+	assert_told_host("\"state\":\"held\"");
+	ck_assert_ptr_nonnull(strstr(answered.why, "\"error\":\"held\""));
+	ck_assert_ptr_nonnull(strstr(answered.why, "entropy: no device"));
+	host_asks('a', true);
+	assert_told_host("\"state\":\"held\"");
+	world.no_entropy = false;
+	host_asks('b', true);
+	adjusts_to_ready(6);
+	assert_told_host("\"state\":\"ready\"");
+}
+END_TEST
+
+START_TEST(laggards_are_named_to_the_host)
+{
+	set_up_again("laggards = report\n");
+	start_ready();
+	restore();
+	host_asks('a', false);
+	end_commands(NULL);
+	end_waiting(-ETIMEDOUT);
+	assert_told_host("\"laggards\":[\"somebody (7)\"]");
+	assert_in(READY, 6);
+}
+END_TEST
+
+START_TEST(generation_that_comes_meanwhile_ends_the_request)
+{
+	start_ready();
+	restore();
+	host_asks('a', true);
+	restore();
+	settle();
+	assert_answered(ANSWER_NOT_READY);
+	adjusts_to_ready(7);
+	ck_assert_uint_eq(answered.count, 1);
+}
+END_TEST
+
+START_TEST(member_that_the_configuration_does_not_take_is_refused)
+{
+	struct request r = asked('a', true);
+
+	start_ready();
+	restore();
+	r.realtime_ns = REQUEST_REALTIME_MIN;
+	memset(&answered, 0, sizeof(answered));
+	machine_restore(machine, &r, on_answer, NULL);
+	assert_told_host("\"error\":\"not-configured\"");
+	assert_in(READY, 5);
+}
+END_TEST
+
+/* A counter is the same in all clones, and software has nothing. */
+static const char *const without_id[] = { "", "publisher = trigger\n",
+					  "publisher = vmclock\n" };
+
+START_TEST(without_a_hardware_id_the_request_is_the_trigger)
+{
+	set_up_again(without_id[_i]);
+	world.no_id = true;
+	start_ready();
+	host_asks('a', false);
+	assert_told_host("\"error\":\"entropy-required\"");
+	ck_assert_ptr_nonnull(strstr(answered.why, "\"state\":\"held\""));
+	assert_held(5, "entropy");
+	ck_assert_uint_eq(world.triggers, 0);
+	host_asks('a', true);
+	ck_assert_uint_eq(world.triggers, 1);
+	/* Mixed before the generation was published. */
+	ck_assert_uint_eq(world.entropy, 0);
+	assert_in(ADJUSTING, 6);
+	end_commands(NULL);
+	if (world.confirmed)
+		end_waiting(0);
+	assert_told_host("\"generation\":6");
+	host_asks('a', true);
+	assert_told_host("\"generation\":6");
+	ck_assert_uint_eq(world.triggers, 1);
+	host_asks('b', true);
+	ck_assert_uint_eq(world.triggers, 2);
+	assert_in(ADJUSTING, 7);
+}
+END_TEST
+
+START_TEST(quiesce_forgets_the_nonce_where_nothing_tells_clones_apart)
+{
+	set_up_again("publisher = trigger\n");
+	start_ready();
+	host_asks('a', true);
+	end_commands(NULL);
+	assert_told_host("\"generation\":6");
+	quiesce(false);
+	end_commands(NULL);
+	assert_in(QUIESCED, 6);
+	host_asks('a', true);
+	ck_assert_uint_eq(world.triggers, 2);
+	end_commands(NULL);
+	assert_told_host("\"generation\":7");
+}
+END_TEST
+
+START_TEST(entropy_that_cannot_be_mixed_holds)
+{
+	world.no_id = world.cannot_trigger = true;
+	start_ready();
+	host_asks('a', true);
+	assert_told_host("\"state\":\"held\"");
+	assert_held(5, "entropy");
+	world.cannot_trigger = false;
+	host_asks('a', true);
+	adjusts_to_ready(6);
+	assert_told_host("\"state\":\"ready\"");
+}
+END_TEST
+
+static void on_renewal(void *user, const struct config *c)
+{
+	(void)user;
+	(void)c;
+	world.renewals++;
+}
+
+/* The listening socket of a snapshot may be dead. */
+START_TEST(ports_of_the_host_are_renewed_with_each_generation)
+{
+	machine_on_renewal(machine, on_renewal, NULL);
+	start_ready();
+	ck_assert_uint_eq(world.renewals, 1);
+	restore();
+	settle();
+	ck_assert_uint_eq(world.renewals, 2);
+	adjusts_to_ready(6);
+	host_asks('a', true);
+	ck_assert_uint_eq(world.renewals, 2);
+	adjusts_to_ready(6);
+	ck_assert(machine_reload(machine));
+	ck_assert_uint_eq(world.renewals, 3);
+}
+END_TEST
+
 static Suite *states(void)
 {
 	Suite *suite = suite_create("machine");
@@ -2639,6 +2977,27 @@ static Suite *states(void)
 			    STATES);
 	tcase_add_loop_test(tcase, table_leads_each_failure_to_held, 0, STATES);
 	tcase_add_loop_test(tcase, table_opens_for_no_other_event, 0, STATES);
+	tcase_add_loop_test(
+		tcase, host_gets_one_answer_when_the_machine_is_ready, 0, 2);
+	tcase_add_test(tcase, nonce_is_forgotten_with_the_next_generation);
+	tcase_add_test(tcase, request_that_is_sent_twice_is_done_once);
+	tcase_add_test(tcase, host_is_told_that_nothing_was_restored);
+	tcase_add_loop_test(
+		tcase, restore_of_a_quiesced_machine_needs_no_resume, 0, 2);
+	tcase_add_test(tcase, restore_during_quiesce_ends_it);
+	tcase_add_test(tcase, held_machine_says_so_and_takes_another_request);
+	tcase_add_test(tcase, laggards_are_named_to_the_host);
+	tcase_add_test(tcase, generation_that_comes_meanwhile_ends_the_request);
+	tcase_add_test(tcase,
+		       member_that_the_configuration_does_not_take_is_refused);
+	tcase_add_loop_test(
+		tcase, without_a_hardware_id_the_request_is_the_trigger, 0, 3);
+	tcase_add_test(
+		tcase,
+		quiesce_forgets_the_nonce_where_nothing_tells_clones_apart);
+	tcase_add_test(tcase, entropy_that_cannot_be_mixed_holds);
+	tcase_add_test(tcase,
+		       ports_of_the_host_are_renewed_with_each_generation);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

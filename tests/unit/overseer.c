@@ -116,6 +116,11 @@ static const struct bad {
 	unsigned int line;
 	const char *why;
 } bad_pairs[] = {
+	{ "announce = /dev/vport1p1\nrestore-serial = /dev/vport1p1\n", 3,
+	  "one port" },
+	{ "peer-port = any\n", 2, "restore-vsock" },
+	{ "peer-cid = loopback\nrestore-serial = /dev/vport1p1\n", 2,
+	  "restore-vsock" },
 	{ "gate = kernel\nexcept-ports = 22/tcp\n", 3, "except-filter = tcp" },
 	{ "except-filter = tcp port 22\ngate = nftables\n", 2, "22/tcp" },
 	{ "gate = none\nexcept-filter = tcp port 22\n", 3, "gate = kernel" },
@@ -167,6 +172,7 @@ static const char *const scalars[] = {
 	"sessions = reset",	"announce = /dev/null",
 	"publisher = none",	"reseed = require",
 	"reseed-timeout = 30",	"quiesce-limit = 60",
+	"restore-vsock = 1030", "restore-serial = /dev/vport1p1",
 };
 
 START_TEST(key_without_a_list_that_is_given_twice_is_refused)
@@ -329,6 +335,12 @@ static const struct bad bad[] = {
 	{ "[overseer]\nhost-name = x\n", 2, "keep, set or transient" },
 	{ "[overseer]\nmachine-id = 1\n", 2, "keep, set or new" },
 	{ "[overseer]\nrestart = /agents\n", 2, "unit" },
+	{ "[overseer]\nrestore-vsock = 1023\n", 2, "from 1024 to 4294967294" },
+	{ "[overseer]\nrestore-vsock = 4294967295\n", 2, "from 1024" },
+	{ "[overseer]\nrestore-vsock = vsock:2:1030\n", 2, "from 1024" },
+	{ "[overseer]\nrestore-serial = org.example.restore\n", 2, "a path" },
+	{ "[overseer]\npeer-port = 1023\n", 2, "any or privileged" },
+	{ "[overseer]\npeer-cid = 1\n", 2, "loopback or host" },
 	{ "[overseer]\nrestart = a.slice\n", 2, "cannot be started again" },
 	{ "[overseer]\nrestart-after = a\nrestart-after = sysgenid-overseer\n",
 	  3, "needs that unit" },

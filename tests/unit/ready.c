@@ -103,6 +103,17 @@ int sysgenid_get_info(struct sysgenid *g, struct sysgenid_info *info,
 	return 0;
 }
 
+int sysgenid_trigger(struct sysgenid *g, uint32_t expected, const void *entropy,
+		     size_t entropy_len, uint32_t *generation)
+{
+	(void)g;
+	(void)expected;
+	(void)entropy;
+	(void)entropy_len;
+	(void)generation;
+	return -EOPNOTSUPP;
+}
+
 int sysgenid_gate(struct sysgenid *g, struct sysgenid_gate_args *args)
 {
 	const bool opens = args->operation == SYSGENID_GATE_OPEN ||

@@ -21,6 +21,7 @@ USE = ("iproute2", "nftables", "wireguard-tools")
 PROGRAMS = {
     "usr/sbin/sysgenid-overseer": "bin",
     "usr/lib/sysgenid/overseer-client": "usr/lib/sysgenid",
+    "usr/bin/sysgenid-host": "bin",
     "usr/bin/ip": "bin",
     "usr/bin/perl": "bin",
     "usr/bin/prlimit": "bin",
@@ -34,9 +35,11 @@ LOADER = "lib64/ld-linux-x86-64.so.2"
 PERL = f"{LIBRARIES}/perl-base"
 # Wires, rules, lists of connections, what the host reads, and sessions. What these need comes with them.
 MODULES = ("veth", "nf_tables", "nft_ct", "tcp_diag", "virtio_pci", "virtio_console", "virtio_net", "sch_plug")
+MODULES += ("vsock_loopback",)
 MODULES += ("wireguard", "tls", "macsec", "xfrm_user", "esp4")
 # What the kernel loads by the names of algorithms for ESP with rfc4106(gcm(aes)).
 MODULES += ("aes_generic", "ctr", "hmac", "sha512_generic", "sha3_generic", "jitterentropy_rng", "drbg", "ghash_generic", "gcm", "seqiv")
+SHARED = ("containers/json.c", "containers/json.h")
 SOURCES = ("include", "lib", "module/uapi", "overseer", "tools")
 DATA = ("60-sysgenid.rules", "sysgenid-load.service", "sysgenid-overseer.service", "sysgenid-ready.target", "sysgenid.sysusers")
 
@@ -46,10 +49,11 @@ set -e
 cd /mnt
 flags="-std=gnu11 -O1 -g -Iinclude -Imodule/uapi -Ilib -pthread -DWITH_SYSTEMD -DWITH_NFTABLES"
 daemon="$(ls overseer/*.c | grep -v -e /client.c -e /no-nftables.c) tools/page.c tools/publisher.c tools/rng.c"
-daemon="$daemon tools/exceptions.c tools/filter.c"
+daemon="$daemon tools/exceptions.c tools/filter.c containers/json.c"
 mkdir -p /usr/lib/sysgenid "/usr/lib/modules/$1/updates"
 gcc $flags -Ioverseer -o /usr/sbin/sysgenid-overseer $daemon lib/*.c $(pkg-config --cflags --libs inih json-c libmnl libnftables libpcap libsystemd)
 gcc $flags -o /usr/lib/sysgenid/overseer-client overseer/client.c overseer/protocol.c $(pkg-config --cflags --libs json-c)
+gcc $flags -static -o /usr/bin/sysgenid-host overseer/host/*.c overseer/base64.c
 gcc $flags -o /usr/bin/sysgenidctl $(find tools -name '*.c' ! -name filter.c) lib/*.c
 cp sysgenid.ko "/usr/lib/modules/$1/updates"
 depmod "$1"
@@ -63,6 +67,7 @@ systemctl add-wants sysinit.target sysgenid-load.service
 
 def _sources() -> dict[str, Path]:
     found = {f"data/{name}": repo.TOP / "data" / name for name in DATA}
+    found.update({name: repo.TOP / name for name in SHARED})
     for folder in SOURCES:
         for path in (repo.TOP / folder).rglob("*.[ch]"):
             found[str(path.relative_to(repo.TOP))] = path
