@@ -33,6 +33,7 @@ int cmd_doctor(int argc, char **argv)
 	examine_openssl(&d);
 	examine_units(&d, argv + optind, argc - optind);
 	examine_containers(&d);
+	examine_checkpoints(&d);
 	examine_apparmor(&d);
 	if (d.json)
 		printf("], \"problems\": %u}\n", d.problems);

@@ -121,6 +121,9 @@ bool in_container(const char *root);
 /* "docker", "systemd-nspawn" ..., and which; @cgroup is a line of /proc/PID/cgroup. */
 const char *container_name(const char *cgroup, char *name, size_t size);
 
+/* doctor-checkpoints.c */
+void examine_checkpoints(struct doctor *d);
+
 /* doctor-apparmor.c */
 void examine_apparmor(struct doctor *d);
 /* The profile that confines a process, "" if none does. */

@@ -101,6 +101,27 @@ START_TEST(container_that_cannot_be_looked_into_is_said)
 }
 END_TEST
 
+START_TEST(criu_without_the_plugin_is_named)
+{
+	ck_assert_str_eq(printed_by(examine_checkpoints, &doctor), "");
+	root_file("/usr/sbin/criu", "");
+	root_process("40", "mapper\n", "0::/\n",
+		     "1000-2000 r--s 00000000 00:05 7 /dev/sysgenid\n");
+	root_process("41", "holder\n", "0::/\n", "");
+	root_link("/proc/40/fd/0", "/dev/null");
+	root_link("/proc/41/fd/3", "/dev/sysgenid-hw");
+	root_process("42", "other\n", "0::/\n",
+		     "1000-2000 r--s 00000000 00:05 7 /dev/sysgenid-x\n");
+	root_link("/proc/42/fd/0", "/dev/null");
+	said(examine_checkpoints, &doctor, "can dump none of 2");
+	said(examine_checkpoints, &doctor, "mapper[40]");
+	said(examine_checkpoints, &doctor, "holder[41]");
+	said(examine_checkpoints, &doctor, "sysgenid-criu");
+	root_file("/usr/lib/criu/sysgenid_plugin.so", "");
+	said(examine_checkpoints, &doctor, "has the plugin");
+}
+END_TEST
+
 START_TEST(container_is_told_from_a_machine)
 {
 	ck_assert(!in_container(root));
@@ -209,6 +230,7 @@ int main(void)
 		container_without_the_node_is_named,
 		container_that_cannot_be_looked_into_is_said,
 		container_is_told_from_a_machine,
+		criu_without_the_plugin_is_named,
 		profile_that_denied_the_node_is_read_from_the_log,
 		profile_of_a_process_counts_when_it_is_enforced,
 		line_names_the_file_of_the_profile,
