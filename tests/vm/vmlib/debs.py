@@ -25,12 +25,14 @@ from .roots import bootstrap, enter
 BUILD_LIMIT = 1200.0
 # What packages are made from: changes elsewhere build nothing anew.
 PARTS = (
-    "HOMEPAGE", "LICENSES", "NEWS", "VERSION", "containers", "data", "debian", "dkms.conf", "docs/containers.md",
+    "HOMEPAGE", "LICENSES", "NEWS", "VERSION", "containers", "criu", "data", "debian", "dkms.conf", "docs/containers.md",
     "docs/hot-path.md", "docs/scaling.md", "examples", "include", "lib", "man", "meson.build", "meson_options.txt", "module",
     "overseer", "providers", "tests/bindings", "tests/install", "tests/unit", "tools",
 )  # fmt: skip
 # Suites that cannot build the packages, and the one whose packages for all architectures they take.
 BORROWS = {"bullseye": "bookworm"}
+# By suite: what is not there, and what debian/control has after the "|".
+SECOND_CHOICE = {"bookworm": {"libcriu-dev": "criu"}}
 CONTROL = repo.TOP / "debian" / "control"
 
 
@@ -58,21 +60,22 @@ def sources(parts: Sequence[str] = PARTS, top: Path = repo.TOP) -> list[Path]:
     return [path for path in (repo.TOP / name for name in sorted(names) if name) if path.is_file()]
 
 
-def build_depends(kinds: str = "Build-Depends") -> list[str]:
-    """The names in debian/control; dpkg-buildpackage looks at the versions."""
+def build_depends(kinds: str = "Build-Depends", suite: str = "") -> list[str]:
+    """The names in debian/control; dpkg-buildpackage looks at the versions. Of alternatives, the one that the suite has."""
     field = re.search(rf"^{kinds}:(.*(?:\n .*)*)", CONTROL.read_text("utf-8"), re.MULTILINE)
     if not field:
         raise ToolError(f"debian/control has no {kinds}")
-    return sorted(re.findall(r"^\s*([a-z0-9][a-z0-9+.-]+)", field[1].replace(",", "\n"), re.MULTILINE))
+    names = re.findall(r"^\s*([a-z0-9][a-z0-9+.-]+)", field[1].replace(",", "\n"), re.MULTILINE)
+    return sorted(SECOND_CHOICE.get(suite, {}).get(name, name) for name in names)
 
 
 def root(suite: str) -> Path:
     """A root of the suite with the Build-Depends and no more, from the cache or newly made."""
-    recipe: cache.Recipe = {"suite": suite, "packages": build_depends(), "layout": 1}
+    recipe: cache.Recipe = {"suite": suite, "packages": build_depends(suite=suite), "layout": 1}
 
     def make(to: Path) -> list[str]:
         cache.note(f"making the package build root of {suite} (about a minute)")
-        bootstrap(Apt(suite), "buildd", build_depends(), to / "root")
+        bootstrap(Apt(suite), "buildd", build_depends(suite=suite), to / "root")
         (to / "root" / "build").mkdir()
         return ["root/usr/bin/dpkg-buildpackage"]
 

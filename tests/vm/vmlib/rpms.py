@@ -22,7 +22,7 @@ BUILT = ("sysgenid", "sysgenid-dkms")
 # The others as source packages: what they need is Fedora's.
 ALL = (*BUILT, "sysgenid-kmod")
 PARTS = (
-    "HOMEPAGE", "LICENSES", "NEWS", "README.md", "VERSION", "containers", "data", "dkms.conf", "docs", "examples", "include",
+    "HOMEPAGE", "LICENSES", "NEWS", "README.md", "VERSION", "containers", "criu", "data", "dkms.conf", "docs", "examples", "include",
     "lib", "man", "meson.build", "meson_options.txt", "module", "overseer", "providers", "tests/bindings", "tests/install",
     "tests/unit", "tools",
 )  # fmt: skip
