@@ -384,6 +384,13 @@ def frozen_containers_send_and_write_nothing_before_ready(t: Context) -> None:
     oversee(vm, "gate = kernel")
     sh(vm, "sysgenidctl quiesce")
     writes(vm)
+    # Nor is the overseer's own.
+    sh(vm, "sysgenidctl resume")
+    oversee(vm, "gate = kernel", "freeze = containers")
+    sh(vm, "sed -i 's,\"cgroup\":\"[^\"]*\",\"cgroup\":\"0::/overseer\",' /run/sysgenid/containers/%2frun%2ftrial/crun-sender/record")
+    done = vm.run("sh", "-c", "sysgenidctl quiesce 2>&1", limit=LIMIT)
+    assert not done.ok and 'the overseer runs in container "crun-sender"' in done.out, done
+    writes(vm)
 
 
 DEAF = """
