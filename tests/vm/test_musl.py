@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Library, sysgenidctl and overseer as static programs of musl, in a guest that has no C library."""
+"""Library, sysgenidctl, overseer and tests as static programs of musl, in a guest that has no C library."""
+
+import re
 
 from vmlib import VM, Context, musl, repo, vmtest, wait_until
 from vmlib.extras import with_files
@@ -43,3 +45,13 @@ def static_programs_adjust_a_clone(t: Context) -> None:
     vm.resume()
     assert vm.run(CTL, "resume", limit=LIMIT).out == "ready at generation 0\n"
     assert not vm.exists("/run/hooked")
+
+
+@vmtest("bookworm-cloud")
+def programs_of_musl_find_the_device_conforming(t: Context) -> None:
+    """What a C library makes of calls, threads and times is part of what a program sees."""
+    program = {"bin/conformance-musl": musl.guest_program(repo.GUEST / "conformance")}
+    vm = t.boot(insmod="", extra=with_files(t.initrd(), program))
+    result = vm.run("conformance-musl", limit=400)
+    passed = re.search(r"^(\d+) passed, 0 failed", result.out, re.M)
+    assert result.ok and passed and int(passed[1]) >= 81, result.out

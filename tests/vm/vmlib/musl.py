@@ -6,7 +6,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from . import cache, repo
+from . import cache, guests, repo
 from .apt import Apt, Sources
 from .limits import ToolError, run_tool
 
@@ -125,6 +125,24 @@ def setup(build: Path) -> None:
     # Not beside the libraries of the host: a native build would fall back on those.
     command = ["env", f"PKG_CONFIG_LIBDIR={libraries}/lib/pkgconfig", "meson", "setup", "--werror", f"--native-file={machine}"]
     run_tool([*command, *OPTIONS, build, repo.TOP], 120, "meson setup with musl-gcc")
+
+
+def guest_program(source: Path) -> Path:
+    """A static program of tests/guest, a directory, as vmlib.guests makes them with the other C library."""
+    sources = sorted(source.glob("*.c"))
+    recipe: cache.Recipe = {
+        "sources": cache.tree_hash(repo.TOP, {*sources, *source.glob("*.h"), *guests.headers(repo.TOP)}),
+        "flags": guests.FLAGS,
+        "prefix": str(prefix()),
+    }
+
+    def make(to: Path) -> list[str]:
+        include = [f"-I{repo.TOP / name}" for name in guests.FOLDERS]
+        command = ["musl-gcc", "-isystem", prefix() / "include", *guests.FLAGS, *include, "-o", to / "program", *sources]
+        run_tool(command, guests.COMPILE_LIMIT, f"compiling {source.name} with musl")
+        return ["program"]
+
+    return cache.entry("musl-program", recipe, make) / "program"
 
 
 def is_static(program: Path) -> bool:
