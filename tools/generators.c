@@ -111,7 +111,7 @@ static int read_at(const struct elf *e, void *to, size_t len, uint64_t offset)
 {
 	ssize_t n;
 
-	if (offset > INT64_MAX - len)
+	if (offset > (uint64_t)INT64_MAX - len)
 		return -EIO;
 	n = pread(e->fd, to, len, (off_t)offset);
 	if (n < 0)
