@@ -52,7 +52,7 @@ def _includes(sources: list[Path], header: str) -> bool:
     return any(re.search(pattern, source.read_text("utf-8"), re.MULTILINE) for source in sources)
 
 
-def _files(folder: Path) -> list[Path]:
+def sources_in(folder: Path) -> list[Path]:
     """Its sources. Of NAME.c and no-NAME.c, which does without a library, the second."""
     found = sorted(folder.glob("*.c"))
     left_out = {path.name.removeprefix("no-") for path in found if path.name.startswith("no-")}
@@ -83,7 +83,7 @@ def compile_program(
 
     The tree of the source, its headers and its library is top.
     """
-    sources = _files(source) if source.is_dir() else [source]
+    sources = sources_in(source) if source.is_dir() else [source]
     own = sources + (sorted(source.glob("*.h")) if source.is_dir() else [])
     libraries: list[str] = []
     if _includes(own, "check.h"):
@@ -114,7 +114,7 @@ def compile_program(
         command: list[str | Path] = [compiler, *flags, *include, "-o", to / "program", *inputs, *libraries]
         what = f"compiling {source.name}, {bits} bits"
         if architecture.foreign:
-            _copy({*inputs, *own, *headers(top)}, to, top)
+            copy({*inputs, *own, *headers(top)}, to, top)
             cross.run(architecture, to, [_inside(word, to, top) for word in command], COMPILE_LIMIT, what)
         else:
             run_tool(command, COMPILE_LIMIT, what)
@@ -124,7 +124,7 @@ def compile_program(
     return cache.entry("program", recipe, make) / "program"
 
 
-def _copy(files: Iterable[Path], to: Path, top: Path) -> None:
+def copy(files: Iterable[Path], to: Path, top: Path) -> None:
     """Into the tree of a build in a root, where the patched ones are already."""
     for path in files:
         target = to / "tree" / path.relative_to(top) if path.is_relative_to(top) else path
