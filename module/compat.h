@@ -34,6 +34,14 @@
 #error "this kernel is too old: its RNDRESEEDCRNG does not reseed; 5.10.119, 5.15.45 and 5.18 do"
 #endif
 
+/*
+ * The order of loads and stores, and what the guard hooks, were looked at and tried
+ * on these two. The page file of the library works everywhere.
+ */
+#if !defined(CONFIG_X86) && !defined(CONFIG_ARM64)
+#error "sysgenid is a module for x86 and arm64: elsewhere keep the page file, by sysgenidctl publish"
+#endif
+
 #if !defined(CONFIG_ACPI) && !defined(CONFIG_OF)
 #error "sysgenid needs a kernel with CONFIG_ACPI or CONFIG_OF: it finds the VM generation id there."
 #endif

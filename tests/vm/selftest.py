@@ -821,6 +821,11 @@ class FloorTest(ChangedModule):
         self.refused("bookworm-cloud", "copy_struct_from_user", "this kernel is too old")
         self.refused("bookworm-cloud", "random_prepare_cpu", "this kernel is too old: its RNDRESEEDCRNG")
 
+    def test_other_architecture(self) -> None:
+        patch = self.changed("compat.h", lambda lines: [line.replace("CONFIG_X86", "CONFIG_RISCV") for line in lines])
+        with self.assertRaisesRegex(ToolError, '#error "sysgenid is a module for x86 and arm64: '):
+            build_module(get_kernel("bookworm-cloud"), patch)
+
 
 def main() -> int:
     result = unittest.TextTestRunner().run(unittest.defaultTestLoader.loadTestsFromName("__main__"))
