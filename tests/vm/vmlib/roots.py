@@ -87,9 +87,13 @@ def _cross_root(kernel: Kernel) -> Path:
     def needs(v: Version) -> tuple[list[str], list[tuple[str, str]]]:
         """What runs here, and what is unpacked."""
         headers = f"linux-headers-{v.release}"
-        depends = kernel.apt.depends(headers, r"linux-(headers|kbuild)-.*|gcc-[0-9]+")
-        tools = [name if name.startswith("linux-kbuild-") else f"{name}-{cross}" for name, _ in depends if "-headers-" not in name]
-        return tools, [(headers, v.headers_version), *((name, version) for name, version in depends if "-headers-" in name)]
+        depends = kernel.apt.depends(headers, r"linux-(headers|kbuild)-.*|gcc-[0-9]+(-for-host)?")
+        compilers = {f"{name.removesuffix('-for-host')}-{cross}" for name, _ in depends if name.startswith("gcc-")}
+        if len(compilers) != 1:
+            raise ToolError(f"{headers} depends on no compiler, or on several: {depends}")
+        kbuild = [name for name, _ in depends if name.startswith("linux-kbuild-")]
+        unpacked = [(name, version) for name, version in depends if name.startswith("linux-headers-")]
+        return [*compilers, *kbuild], [(headers, v.headers_version), *unpacked]
 
     cross = kernel.architecture.compiler.removesuffix("-")
     found = [needs(version(k)) for k in beside(kernel)]
