@@ -739,7 +739,7 @@ class LayersTest(OwnCache):
 class SelectTest(unittest.TestCase):
     """Which tests run where."""
 
-    def chosen(self, *options: str) -> set[str]:
+    def chosen(self, *options: str, on: str = "sid-cloud") -> set[str]:
         """The tests of a kernel whose row says "core"."""
         tests = [
             Test(name, print, None, name == "quick", name == "core", name == "long", 1, 1, None)
@@ -747,7 +747,7 @@ class SelectTest(unittest.TestCase):
         ]
         with unittest.mock.patch("vmlib.runner.TESTS", tests):
             found = runner.select(runner.arguments(options))
-        return {test.name for test, kernel in found if kernel.name == "sid-cloud"}
+        return {test.name for test, kernel in found if kernel.name == on}
 
     def test_tiers(self) -> None:
         self.assertEqual(get_kernel("sid-cloud").tests, "core")
@@ -757,10 +757,11 @@ class SelectTest(unittest.TestCase):
         self.assertEqual(self.chosen("--kernel", "sid-cloud"), {"quick", "core", "plain"})
         self.assertEqual(self.chosen("--kernel", "sid-cloud", "--quick"), {"quick"})
         self.assertEqual(self.chosen("--full"), {"quick", "core", "plain", "long"})
+        self.assertEqual(self.chosen("--full", on="bookworm-cloud-arm64"), {"core"})
 
     def test_other_kernels_in_full(self) -> None:
         for full_kernels, expected in ((("kasan", "sid-cloud"), ["kasan", "sid-cloud"]), (None, [k.name for k in kernels.all_kernels()])):
-            test = Test("test", print, ("kasan",), full_kernels=full_kernels)
+            test = Test("test", print, ("kasan",), core=True, full_kernels=full_kernels)
             with unittest.mock.patch("vmlib.runner.TESTS", [test]):
                 found = [sorted(k.name for _, k in runner.select(runner.arguments(options))) for options in ([], ["--full"])]
             self.assertEqual(found, [["kasan"], sorted(expected)])

@@ -91,7 +91,7 @@ def python() -> dict[str, Path]:
     return {str(path)[1:]: path for path in needed if not path.is_relative_to(PYTHON_BINDING)} | ours
 
 
-@vmtest(quick=True, timeout=240)
+@vmtest("amd64", quick=True, timeout=240)
 def bindings_watch_a_clone(t: Context) -> None:
     program = rust(RUST_BINDING / "sysgenid" / "examples" / "watch.rs", static_library(t.folder), t.folder)
     script = PYTHON_BINDING / "examples" / "watch.py"

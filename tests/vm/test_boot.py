@@ -49,7 +49,7 @@ def files_keep_every_byte(t: Context) -> None:
         raise AssertionError("read of a file that is not there")
 
 
-@vmtest(quick=True)
+@vmtest("amd64", quick=True)
 def clone_has_its_own_guid(t: Context) -> None:
     guid = uuid.UUID("11111111-2222-3333-4444-555555555555")
     vm = t.boot(guid)
@@ -123,7 +123,7 @@ def clones_with_the_same_guid_draw_the_same_bytes(t: Context) -> None:
         assert differ == 5
 
 
-@vmtest()
+@vmtest("amd64")
 def guest_memory_is_shared(t: Context) -> None:
     vm = t.boot(ram_file=True)
     half = b"\xa5" * 8

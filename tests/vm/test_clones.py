@@ -316,7 +316,7 @@ def diverge_by_entropy_alone(
     assert comes_again(state, told(state, "clone A"), "clone B")
 
 
-@vmtest(timeout=600)
+@vmtest("amd64", timeout=600)
 def trigger_with_entropy_diverges(t: Context) -> None:
     """An agent on a hypervisor without vmgenid."""
 

@@ -16,6 +16,7 @@ from vmlib.wire import KINDS, Wire, guest_address, guest_address6, host_address,
 
 # The first has a hook on the way out, the other one has none.
 KERNELS = ["bookworm-cloud", "bullseye-cloud"]
+ARM64 = "trixie-cloud-arm64"
 DRIVERS = ("virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "failover", "net_failover", "virtio_net", "veth")
 LIMIT = 60.0
 # "udp port 7001", by libpcap: what tests/guest/wire.c and vmlib/wire.py call "open".
@@ -54,7 +55,7 @@ def conforms(vm: VM, *skipped: str) -> None:
     assert re.search(rf"^{0 if skipped else 4} passed, 0 failed", result.out, re.M), result
 
 
-@vmtest(core=True, kernels=KERNELS, full_kernels="all")
+@vmtest(core=True, kernels=[*KERNELS, ARM64], full_kernels="all")
 def gate_conforms_and_keeps_the_module_loaded(t: Context) -> None:
     vm = t.boot(insmod="")
     conforms(vm)

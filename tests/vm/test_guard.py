@@ -102,11 +102,14 @@ def equal_draws(
     return equal
 
 
-@vmtest(timeout=900)
+@vmtest(core="arm64", timeout=900)
 def without_the_guard_mappings_are_stale_and_draws_repeat(t: Context) -> None:
     """The control of all that follows. The loops are real-time tasks, so that no handler gets to run before they end."""
     found = loads(t, 1, 1, OFF, fifo=True)
     assert found.after_an_interrupt > found.made // 2, f"the counter was not late, nothing is tested: {found}"
+    if t.kernel.architecture.devicetree and t.image.has("VMGENID"):
+        # There the kernel's own driver reseeds in the interrupt itself.
+        return
     equal = equal_draws(t, 1, 1, OFF, fifo=True)
     assert all(equal[kind] == DRAWS for kind in KINDS), f"clones drew different bytes, nothing is tested: {equal}"
 
@@ -277,7 +280,9 @@ def guard_tells_what_works(t: Context) -> None:
     assert vm.insmod() == 0
     said = vm.read(STATUS)
     disabled = "off (kernel.ftrace_enabled is 0)"
-    assert said.startswith(f"interrupts: {disabled}; generator: {disabled}; reseeds: off ("), said
+    # Only on x86 a probe is a callback of ftrace, too.
+    reseeds = "on" if t.kernel.architecture.foreign else "off ("
+    assert said.startswith(f"interrupts: {disabled}; generator: {disabled}; reseeds: {reseeds}"), said
     assert said in vm.dmesg()
     with t.cloned(vm.snapshot()) as clone:
         assert generation(clone) == 1
@@ -329,13 +334,13 @@ def in_flight(t: Context, insmod: str = "", patch: str | None = None) -> int:
     return equal
 
 
-@vmtest("bookworm-cloud", full_kernels="all", cpus=2, timeout=300)
+@vmtest("bookworm-cloud", full_kernels="amd64", cpus=2, timeout=300)
 def reseed_in_flight_is_repeated_at_once(t: Context) -> None:
     guarded(t)
     assert in_flight(t) == 0
 
 
-@vmtest("bookworm-cloud", full_kernels="all", cpus=2, timeout=300)
+@vmtest("bookworm-cloud", full_kernels="amd64", cpus=2, timeout=300)
 def reseed_in_flight_is_repeated_by_work(t: Context) -> None:
     """Without the probe: some 25 ms after it has put the key back, and a value is drawn each 50 ms."""
     guarded(t)
@@ -366,7 +371,7 @@ def cost(t: Context, insmod: str) -> tuple[int, int]:
     return int(said[1]), int(said[2])
 
 
-@vmtest("bookworm-cloud", full_kernels="all", timeout=300)
+@vmtest("bookworm-cloud", full_kernels="amd64", timeout=300)
 def guard_costs_little(t: Context) -> None:
     guarded(t)
     (interrupt, draw), (interrupt_without, draw_without) = cost(t, ""), cost(t, OFF)

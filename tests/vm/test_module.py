@@ -27,7 +27,7 @@ def conforms_on_two_cpus(t: Context) -> None:
     conformance(t, "conformance", 2)
 
 
-@vmtest(timeout=600)
+@vmtest(core="arm64", timeout=600)
 def conforms_to_32_bit_programs(t: Context) -> None:
     if t.kernel.fragments and not t.image.has("COMPAT_32BIT_TIME"):
         t.skip("32-bit programs cannot sleep on this kernel")

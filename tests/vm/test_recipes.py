@@ -119,7 +119,7 @@ def recipes_work(t: Context, clones: int) -> None:
     assert twice([same(), same()]) == {*free, *stopped}, "a restore to the same identity disturbs nobody"
 
 
-@vmtest(quick=True, cpus=2, timeout=180, full_timeout=300)
+@vmtest("amd64", quick=True, cpus=2, timeout=180, full_timeout=300)
 def recipes_work_in_clones(t: Context) -> None:
     recipes_work(t, t.count(8, quick=2, full=50))
 

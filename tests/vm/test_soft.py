@@ -28,7 +28,7 @@ def follow(vm: VM, name: str = "rng", uid: int | None = None) -> None:
     vm.wait_output(name, "^ready$", limit=20)
 
 
-@vmtest(quick=True)
+@vmtest("amd64", quick=True)
 def clones_of_a_soft_guest_diverge(t: Context) -> None:
     vm = t.boot(guid=None)
     publish(vm)
@@ -53,7 +53,7 @@ def clones_of_a_soft_guest_diverge(t: Context) -> None:
     assert len(set(drawn)) == 8, drawn
 
 
-@vmtest(timeout=120)
+@vmtest("amd64", timeout=120)
 def soft_guests_diverge_by_the_line_alone(t: Context) -> None:
     """Nothing differs between these clones but what the publisher reads; with an empty line they draw the same."""
 

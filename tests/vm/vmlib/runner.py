@@ -93,7 +93,9 @@ def select(options: argparse.Namespace) -> list[tuple[Test, Kernel]]:
         kernels = kernels[:1]
     chosen = []
     for kernel in kernels:
-        only_core = kernel.tests == "core" and not (options.full or options.kernel)
+        # What an emulator runs has its own set, in --full with more clones.
+        whole = options.kernel or options.full and not kernel.architecture.foreign
+        only_core = kernel.tests == "core" and not whole
         for test in TESTS:
             if only_core and not test.is_core_on(kernel):
                 continue
