@@ -12,12 +12,13 @@ from typing import Any
 from . import cache, mutants, overseer, repo, systems
 from .kernels import Kernel
 
-PACKAGES = ("crun", "runc", "busybox-static", "libmd-dev")
+PACKAGES = ("crun", "runc", "busybox-static", "libmd-dev", "libssl-dev")
 TOOL = "/bin/sysgenid-runtime"
 # Which takes the overseer's word for it.
 MUTANT = "runtime-overseer-alone.patch"
 MUTANT_TOOL = "/bin/runtime-overseer-alone"
 PROGRAMS = {"usr/bin/sysgenid-runtime": "bin", "usr/bin/runtime-overseer-alone": "bin", "usr/bin/crun": "usr/bin", "usr/sbin/runc": "usr/sbin"}
+PROGRAMS["usr/lib/sysgenid/runtime-policy"] = "usr/lib/sysgenid"
 SHARED = ("include", "lib", "module/uapi")
 
 INSTALL = """
@@ -27,6 +28,9 @@ build() {
 	gcc -std=gnu11 -O1 -g -Iinclude -Imodule/uapi -Ilib -pthread -o "/usr/bin/$1" \\
 		$(ls "$2"/containers/*.c | grep -v -e policy-main.c -e signature.c) lib/*.c $(pkg-config --cflags --libs inih json-c libmd)
 }
+verifier="json pattern policy signals errors ready records slot policy-main signature"
+gcc -std=gnu11 -O1 -g -Iinclude -Imodule/uapi -Ilib -pthread -o /usr/lib/sysgenid/runtime-policy \\
+	$(for name in $verifier; do echo containers/$name.c; done) lib/*.c $(pkg-config --cflags --libs json-c libmd libcrypto)
 build sysgenid-runtime .
 build runtime-overseer-alone mutant
 """
