@@ -124,7 +124,7 @@ def pairs(t: Context, vm: VM) -> None:
             assert generation(vm) == before + (0 if kind == "plain" else 2)
             if kind == "clients":
                 listed = json.loads(sh(vm, "sysgenidctl watchers --json"))
-                assert [w["name"] for w in listed["watchers"]] == ["python3"] * 2, listed
+                assert [w["comm"] for w in listed["watchers"]] == ["python3"] * 2, listed
             podman.end("one", "two")
         podman.end(name)
 
@@ -208,7 +208,7 @@ def numbers_of_images_do_not_meet_again(t: Context) -> None:
     second = restored(vm)
     assert generation(vm) == 1002 and not repeated(first, second), (first, second)
     listed = json.loads(sh(vm, "sysgenidctl watchers --json"))
-    assert [w["name"] for w in listed["watchers"]] == ["python3"], listed
+    assert [w["comm"] for w in listed["watchers"]] == ["python3"], listed
     # A machine with a restored program is cloned.
     snapshot = vm.snapshot()
     with t.cloned(snapshot) as clone, t.cloned(snapshot) as other:
