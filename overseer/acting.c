@@ -196,6 +196,9 @@ static void act(struct acting *a, const struct channel_restore *whole)
 		machine_look(a->machine);
 		answer_object(a, r->id, machine_status(a->machine));
 		break;
+	case CHANNEL_METRICS:
+		answer_object(a, r->id, machine_metrics(a->machine));
+		break;
 	case CHANNEL_QUIESCE:
 	case CHANNEL_RESUME:
 		ask_machine(a, r);

@@ -13,6 +13,7 @@
  */
 enum channel_kind {
 	CHANNEL_STATUS,
+	CHANNEL_METRICS,
 	/* @flag: until-resume. */
 	CHANNEL_QUIESCE,
 	/* @flag: force. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Behind "sysgenidctl status", "quiesce" and "resume", and "trigger" where there
+ * Behind "sysgenidctl status", "metrics", "quiesce" and "resume", and "trigger" where there
  * is no device: requests to sysgenid-overseer. Its name is the request.
  */
 #define _GNU_SOURCE
@@ -121,7 +121,8 @@ static int print_answer(struct json_object *answer, bool json)
 	const char *kept = text_of(answer, "not-reset");
 	const char *wrong = text_of(answer, "configuration");
 
-	if (json)
+	/* Numbers are for programs: they have no other form. */
+	if (json || (done && text_of(answer, "restores")))
 		puts(json_object_to_json_string_ext(answer,
 						    JSON_C_TO_STRING_PLAIN));
 	else if (done && !text_of(answer, "state"))

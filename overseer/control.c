@@ -552,7 +552,10 @@ static void handle(struct client *c, struct json_object *o,
 				      r->required, &value)))
 		return;
 	if (!r->member)
-		ask(c, CHANNEL_STATUS, false, NULL, 0);
+		ask(c,
+		    strcmp(r->name, "metrics") ? CHANNEL_STATUS :
+						 CHANNEL_METRICS,
+		    false, NULL, 0);
 	else if (r->type == PROTOCOL_STRING)
 		ask_for_generation(c, entropy);
 	else

@@ -10,6 +10,7 @@ const struct protocol_request protocol_requests[] = {
 	{ "resume", "force", PROTOCOL_BOOLEAN, false },
 	{ "trigger", "entropy", PROTOCOL_STRING, true },
 	{ .name = "restore", .type = PROTOCOL_RESTORE },
+	{ .name = "metrics" },
 	{ .name = NULL },
 };
 

@@ -41,6 +41,12 @@ int cmd_status(int argc, char **argv)
 	return overseer("status", argv);
 }
 
+int cmd_metrics(int argc, char **argv)
+{
+	(void)argc;
+	return overseer("metrics", argv);
+}
+
 int cmd_quiesce(int argc, char **argv)
 {
 	(void)argc;

@@ -21,7 +21,7 @@ static const struct command {
 	{ "openssl", cmd_openssl }, { "status", cmd_status },
 	{ "quiesce", cmd_quiesce }, { "resume", cmd_resume },
 	{ "prepare", cmd_prepare }, { "simulate", cmd_simulate },
-	{ "gate", cmd_gate },
+	{ "gate", cmd_gate },	    { "metrics", cmd_metrics },
 };
 
 static const char help[] =
@@ -47,6 +47,7 @@ static const char help[] =
 	"  sysgenidctl openssl enable|disable|status|verify [--config FILE]\n"
 	"                                          have OpenSSL draw again at a new generation\n"
 	"  sysgenidctl status                      say how far the overseer has come\n"
+	"  sysgenidctl metrics                     count its restores, and how long they took\n"
 	"  sysgenidctl quiesce [--until-resume]    make the machine ready for a snapshot\n"
 	"  sysgenidctl resume [--force]            let it go on\n"
 	"  sysgenidctl --help | --version\n"

@@ -36,6 +36,7 @@ int cmd_prepare(int argc, char **argv);
 int cmd_openssl(int argc, char **argv);
 int cmd_gate(int argc, char **argv);
 int cmd_status(int argc, char **argv);
+int cmd_metrics(int argc, char **argv);
 int cmd_quiesce(int argc, char **argv);
 int cmd_resume(int argc, char **argv);
 

@@ -59,6 +59,15 @@ struct json_object *machine_status(const struct machine *m)
 	return o;
 }
 
+struct json_object *machine_metrics(struct machine *m)
+{
+	struct json_object *o = json_object_new_object();
+
+	(void)m;
+	json_object_object_add(o, "restores", json_object_new_int(7));
+	return o;
+}
+
 static void wait_for_it(answer_fn *answer, void *user)
 {
 	machine.waiting++;
@@ -231,7 +240,7 @@ static const struct wrong {
 	{ "{\"request\": 1" SYSTEM, "bad-request", "request" },
 	{ "{\"request\": null" SYSTEM, "bad-request", "request" },
 	{ "{\"request\": \"open\"" SYSTEM, "bad-request",
-	  "there is no \"request\" \"open\", but status, quiesce, resume, trigger, restore" },
+	  "there is no \"request\" \"open\", but status, quiesce, resume, trigger, restore, metrics" },
 	{ "{\"request\": \"a b\"" SYSTEM, "bad-request", "not a plain name" },
 	{ "{\"request\": \"status\", \"version\": 2" SYSTEM, "bad-request",
 	  "\"version\" is 1 here" },
@@ -387,6 +396,20 @@ START_TEST(answers_are_such_that_an_older_client_reads_them)
 	ck_assert_msg(text && strstr(text, "\"ok\":false") &&
 			      strstr(text, "\"message\":"),
 		      "%s", text);
+	close(fd);
+}
+END_TEST
+
+START_TEST(metrics_are_answered_at_once)
+{
+	const char *text;
+	int fd = dial();
+
+	text = ask(fd, "{\"request\": \"metrics\"" SYSTEM);
+	ck_assert_msg(text && strstr(text, "\"restores\":7") &&
+			      strstr(text, "\"ok\":true"),
+		      "%s", text);
+	ck_assert_uint_eq(machine.looks, 0);
 	close(fd);
 }
 END_TEST
@@ -788,6 +811,7 @@ int main(void)
 	tcase_add_test(tcase, right_requests_are_taken);
 	tcase_add_test(tcase, every_answer_has_version_and_features);
 	tcase_add_test(tcase, answers_are_such_that_an_older_client_reads_them);
+	tcase_add_test(tcase, metrics_are_answered_at_once);
 	tcase_add_test(tcase, status_reads_the_generation);
 	tcase_add_test(tcase, trigger_without_a_reseed_is_an_error);
 	tcase_add_test(tcase, status_and_force_pass_sixteen_waiting_clients);

@@ -101,6 +101,11 @@ class Client(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(json.loads(done.stdout)["about"], about)
 
+    def test_metrics_are_json_without_asking_for_it(self) -> None:
+        done = self.ask(b'{"restores": 7, "ok": true}\n', "metrics")
+        self.assertEqual((done.returncode, json.loads(done.stdout)["restores"]), (0, 7))
+        self.assertEqual(self.asked, {"request": "metrics", "scope": "system"})
+
     def test_no_answer_and_no_reason_are_failures(self) -> None:
         self.assertEqual(self.ask(b"", "status").returncode, 1)
         Path(self.folder, SOCKET).unlink()

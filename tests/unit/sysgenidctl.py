@@ -61,7 +61,7 @@ expect(["--version"], 0, f"sysgenidctl {VERSION}\n", program=REAL)
 text = expect(["--help"], 0, program=REAL)
 check("help has every command",
       all(f"sysgenidctl {c}" in text
-          for c in ("get", "watch", "wait", "trigger", "reseed", "watchers", "gate", "doctor", "publish", "openssl", "status", "quiesce",
+          for c in ("get", "watch", "wait", "trigger", "reseed", "watchers", "gate", "doctor", "publish", "openssl", "status", "metrics", "quiesce",
                     "resume", "prepare", "simulate")))
 check("help goes for a command, too",
       expect(["wait", "--help"], 0, program=REAL) == text)
@@ -87,7 +87,7 @@ for wrong in ([], ["frobnicate"], ["get", "now"], ["get", "--frobnicate"],
               ["simulate"], ["simulate", "--json", "--", "true"], ["simulate", "--every", "0", "--", "true"],
               ["simulate", "--every", "x", "--", "true"], ["simulate", "--clone", "--", "x"], ["simulate", "--clone", "--every", "1"]):
     expect(wrong, 2, "", "sysgenidctl: ", program=REAL)
-for command, package in (("openssl", "sysgenid-openssl-provider"), ("status", "sysgenid-overseer"),
+for command, package in (("openssl", "sysgenid-openssl-provider"), ("status", "sysgenid-overseer"), ("metrics", "sysgenid-overseer"),
                          ("quiesce", "sysgenid-overseer"), ("resume", "sysgenid-overseer")):
     if not glob.glob("/usr/lib/*/sysgenid/*"):
         expect([command], 1, "", f"is not there; install the package {package}", program=REAL)
