@@ -7,8 +7,8 @@
  * which all clones share. So a probe at its return reseeds again if anything was
  * mixed since its entry. And work reseeds again, when each task that was in the
  * kernel has left it: that is the last word. Where a kernel cannot tell, and in any
- * case, work does so after 1 s and 10 s, too. Without the probe it does so all the
- * time until then.
+ * case, work does so after 1 s and 10 s, too. Without the probe it does so each 25 ms
+ * instead of after 1 s, until all tasks have left, or 10 s are over.
  */
 #include <linux/jiffies.h>
 #include <linux/kprobes.h>
@@ -93,14 +93,12 @@ static void inflight_fn(struct work_struct *work)
 	call_rcu_tasks(&inflight_head, inflight_over_fn);
 }
 
-static const char *inflight_why = "guard=0"; /* there is no probe; NULL: there is one */
-
 static void inflight_soon_fn(struct work_struct *work)
 {
 	sysgenid_reseed_look();
 	sysgenid_reseed_now();
 	/* A grace period notices late that all tasks have left. */
-	if (inflight_why && sysgenid_inflight_pending() &&
+	if (sysgenid_inflight_why() && sysgenid_inflight_pending() &&
 	    READ_ONCE(inflight_waited) != READ_ONCE(inflight_mixed))
 		queue_delayed_work(sysgenid.queue, to_delayed_work(work), INFLIGHT_OFTEN);
 }
@@ -125,9 +123,11 @@ void sysgenid_inflight_again(void)
 {
 	queue_work(sysgenid.queue, &inflight_work);
 	mod_delayed_work(sysgenid.queue, &inflight_soon_work,
-			 inflight_why ? INFLIGHT_OFTEN : INFLIGHT_SOON);
+			 sysgenid_inflight_why() ? INFLIGHT_OFTEN : INFLIGHT_SOON);
 	mod_delayed_work(sysgenid.queue, &inflight_late_work, INFLIGHT_LATE);
 }
+
+static const char *inflight_why = "guard=0"; /* there is no probe; NULL: there is one */
 
 /* Why reseeds in flight are left to work; NULL: they are not. */
 const char *sysgenid_inflight_why(void)
@@ -168,7 +168,7 @@ static struct kretprobe inflight_probe = {
 	.maxactive = INFLIGHT_MOST,
 };
 
-static void inflight_start_probe(void)
+void sysgenid_inflight_start(void)
 {
 	if (IS_ENABLED(CONFIG_PREEMPT_RT))
 		inflight_why = "PREEMPT_RT: the lock of the kernel RNG sleeps";
@@ -184,7 +184,7 @@ static void inflight_stop_probe(void)
 		unregister_kretprobe(&inflight_probe);
 }
 #else
-static void inflight_start_probe(void)
+void sysgenid_inflight_start(void)
 {
 	inflight_why = "no CONFIG_KRETPROBES";
 }
@@ -193,12 +193,6 @@ static void inflight_stop_probe(void)
 {
 }
 #endif
-
-void sysgenid_inflight_start(bool probe)
-{
-	if (probe)
-		inflight_start_probe();
-}
 
 /* Nobody mixes any more. */
 void sysgenid_inflight_stop(void)

@@ -62,7 +62,8 @@ static int __init main_init(void)
 	if (software)
 		sysgenid.sources |= BIT(SYSGENID_SOURCE_SOFTWARE);
 	/* First: the reseeds of the start may be undone, too. */
-	sysgenid_inflight_start(guard);
+	if (guard)
+		sysgenid_inflight_start();
 	sysgenid_generation_start();
 	sysgenid_guard_start(guard);
 	if (sysgenid_id_present())

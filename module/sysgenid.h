@@ -163,7 +163,7 @@ void sysgenid_reseed_now(void);
 bool sysgenid_reseed_inside(void);
 
 /* inflight.c */
-void sysgenid_inflight_start(bool probe);
+void sysgenid_inflight_start(void);
 void sysgenid_inflight_stop(void);
 void sysgenid_inflight_mixed(void);
 void sysgenid_inflight_again(void);
