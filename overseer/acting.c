@@ -261,6 +261,11 @@ bool acting_pass(struct acting *a, int fd, bool is_port)
 				  .msg_controllen = sizeof(control) };
 
 	m.result = is_port ? CHANNEL_PORT : CHANNEL_CONNECTION;
+	if (fd < 0) {
+		m.result = CHANNEL_CLOSE;
+		message.msg_control = NULL;
+		message.msg_controllen = 0;
+	}
 	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
 	return sendmsg(a->channel, &message, MSG_DONTWAIT | MSG_NOSIGNAL) ==
 	       sizeof(m);

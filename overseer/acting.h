@@ -17,7 +17,10 @@ typedef void acting_lost_fn(void *user);
 struct acting *acting_new(struct loop *loop, struct machine *m, int channel,
 			  acting_lost_fn *lost, void *user);
 void acting_free(struct acting *a);
-/* Hands a descriptor of the host's to who reads requests; it stays open here. False: nobody took it. */
+/*
+ * Hands a descriptor of the host's to who reads requests; it stays open here. -1: all of
+ * them are hung up. False: nobody took it.
+ */
 bool acting_pass(struct acting *a, int fd, bool is_port);
 /* False: the last ping has no answer. */
 bool acting_ping(struct acting *a);

@@ -53,6 +53,8 @@ enum channel_result {
 	/* With a descriptor: a connection of the host, or its serial port instead of the last one. */
 	CHANNEL_CONNECTION,
 	CHANNEL_PORT,
+	/* Whoever came from the host may not stay. */
+	CHANNEL_CLOSE,
 };
 
 #define CHANNEL_TEXT 16384

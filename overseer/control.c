@@ -219,6 +219,16 @@ static void on_answer(struct client *c, const struct channel_answer *a)
 
 static void add_client(struct control *control, int fd, enum origin origin);
 
+static void hang_up_hosts(struct control *control)
+{
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		struct client *c = control->clients[i];
+
+		if (c && c->origin != LOCAL)
+			hang_up(c);
+	}
+}
+
 /* @fd: -1 where none came. */
 static ssize_t receive_answer(int channel, struct channel_answer *a, int *fd)
 {
@@ -254,6 +264,10 @@ static void on_answers(void *user, uint32_t events)
 		return;
 	if (n != sizeof(a)) {
 		loop_exit(control->loop, 0);
+		return;
+	}
+	if (a.result == CHANNEL_CLOSE) {
+		hang_up_hosts(control);
 		return;
 	}
 	if (a.result == CHANNEL_CONNECTION || a.result == CHANNEL_PORT) {

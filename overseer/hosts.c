@@ -179,11 +179,21 @@ void hosts_pass_port(struct hosts *h)
 		h->connected(h->user, h->port, true);
 }
 
-/* What is open stays so, where the configuration names it again. */
+static bool is_same_path(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : a == b;
+}
+
+static bool is_as_configured(const struct hosts *h, const struct config *c)
+{
+	return h->vsock == c->restore_vsock &&
+	       h->any_port == c->any_peer_port &&
+	       h->loopback == c->loopback_peers &&
+	       is_same_path(h->path, c->restore_serial);
+}
+
 static void set_path(struct hosts *h, const char *path)
 {
-	if (path && h->path && !strcmp(path, h->path))
-		return;
 	close_port(h);
 	free(h->path);
 	h->path = path ? strdup(path) : NULL;
@@ -196,10 +206,14 @@ void hosts_renew(struct hosts *h, const struct config *c)
 	loop_disarm(h->pause);
 	h->row = 0;
 	h->refused = false;
-	h->vsock = c->restore_vsock;
-	h->any_port = c->any_peer_port;
-	h->loopback = c->loopback_peers;
-	set_path(h, c->restore_serial);
+	/* A port that the configuration names again stays open: it outlives a snapshot. */
+	if (!is_as_configured(h, c)) {
+		h->connected(h->user, -1, true);
+		h->vsock = c->restore_vsock;
+		h->any_port = c->any_peer_port;
+		h->loopback = c->loopback_peers;
+		set_path(h, c->restore_serial);
+	}
 	proceed(h);
 }
 

@@ -13,7 +13,10 @@
  */
 struct hosts;
 
-/* @fd: stays open here if it @is_port; else it is closed. False: nobody took it. */
+/*
+ * @fd: stays open here if it @is_port; else it is closed. False: nobody took it.
+ * -1: the configuration is another one, so that nobody may stay who was let in before.
+ */
 typedef bool hosts_fn(void *user, int fd, bool is_port);
 
 /* NULL: no memory. */

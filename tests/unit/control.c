@@ -692,6 +692,25 @@ START_TEST(host_cannot_push_out_who_is_in_the_machine)
 }
 END_TEST
 
+/* The configuration lets in nobody any more. */
+START_TEST(hosts_are_hung_up_when_they_may_not_stay)
+{
+	int local = dial(), port = pass(true), host = pass(false);
+
+	ck_assert_str_eq(ask(host, RESTORE "}"), "");
+	ck_assert_str_eq(ask(local, QUIESCE), "");
+	ck_assert(acting_pass(acting, -1, true));
+	settle();
+	ck_assert_ptr_null(heard(port));
+	ck_assert_ptr_null(heard(host));
+	ck_assert_uint_eq(machine.forgotten, 1);
+	ck_assert_str_eq(heard(local), "");
+	close(local);
+	close(port);
+	close(host);
+}
+END_TEST
+
 START_TEST(line_of_a_megabyte_is_refused)
 {
 	static char megabyte[1 << 20];
@@ -758,6 +777,9 @@ START_TEST(port_without_a_host_does_not_spin)
 {
 	int fd = pass(true);
 
+	/* One that waits for an answer does not spin either. */
+	if (_i)
+		ck_assert_str_eq(ask(fd, QUIESCE), "");
 	shutdown(fd, SHUT_WR);
 	ck_assert_uint_lt(settle(), 10);
 	ck_assert_uint_lt(settle(), 2);
@@ -827,10 +849,11 @@ int main(void)
 			    0, 2);
 	tcase_add_test(tcase, host_cannot_push_out_who_is_in_the_machine);
 	tcase_add_loop_test(tcase, line_of_a_megabyte_is_refused, 0, 2);
+	tcase_add_test(tcase, hosts_are_hung_up_when_they_may_not_stay);
 	tcase_add_test(tcase, port_takes_the_next_line_after_half_of_one);
 	tcase_add_loop_test(tcase, lines_that_come_at_once_are_answered_in_turn,
 			    0, 2);
-	tcase_add_test(tcase, port_without_a_host_does_not_spin);
+	tcase_add_loop_test(tcase, port_without_a_host_does_not_spin, 0, 2);
 	tcase_add_loop_test(tcase, malformed_structure_replaces_who_sent_it, 0,
 			    SENT);
 	tcase_add_loop_test(
