@@ -634,9 +634,15 @@ static bool has_etc(const struct config *c)
 	       c->machine_id != MACHINE_ID_KEEP;
 }
 
+/* What a host sends, the kernel's generator takes from root alone. */
+static bool mixes_entropy(const struct config *c)
+{
+	return c->mix_entropy && (c->restore_vsock || c->restore_serial);
+}
+
 static bool has_admin(const struct config *c)
 {
-	return c->reset_sessions || has_host_name(c);
+	return c->reset_sessions || has_host_name(c) || mixes_entropy(c);
 }
 
 static bool has_announce_vsock(const struct config *c)
@@ -668,7 +674,7 @@ static const struct {
 	[STEP_CLOCK] = { "clock=set", has_clock },
 	[STEP_HOST_NAME] = { "host-name=set/transient", has_host_name },
 	[STEP_ETC] = { "host-name/machine-id", has_etc },
-	[STEP_ADMIN] = { "sessions/host-name", has_admin },
+	[STEP_ADMIN] = { "sessions/host-name/entropy", has_admin },
 	[STEP_ANNOUNCE_VSOCK] = { "announce=vsock/restore-vsock",
 				  has_announce_vsock },
 	[STEP_ANNOUNCE_DEVICE] = { "announce=path/restore-serial",

@@ -24,7 +24,7 @@ NAME = "sysgenid-overseer.service"
 NOTHING = "gate = none\nsessions = keep\ndestroy-connections = no\n"
 SHARED = "gate,sessions,interfaces,destroy-connections"
 ADMIN = "CapabilityBoundingSet=~CAP_SYS_ADMIN"
-ADMINS = "sessions/host-name"
+ADMINS = "sessions/host-name/entropy"
 HOST_NAME = ["ProtectHostname=yes", "SystemCallFilter=~sethostname", ADMIN]
 ETC, ETCS = "ReadWritePaths=", "host-name/machine-id"
 NETWORK = "CapabilityBoundingSet=~CAP_NET_ADMIN"
@@ -45,12 +45,12 @@ STEPS = {
     "freeze = a\nwipe = a": (["ProtectControlGroups=yes", "SystemCallFilter=~process_vm_writev"], ["freeze/kill-container", "wipe"]),
     "announce = vsock:2:1": (["RestrictAddressFamilies=~AF_VSOCK"], ["announce=vsock/restore-vsock"]),
     "restore-vsock = 1030": (
-        ["RestrictAddressFamilies=~AF_VSOCK", "CapabilityBoundingSet=~CAP_CHECKPOINT_RESTORE"],
-        ["announce=vsock/restore-vsock", "gate=kernel/restore"],
+        ["RestrictAddressFamilies=~AF_VSOCK", "CapabilityBoundingSet=~CAP_CHECKPOINT_RESTORE", ADMIN],
+        ["gate=kernel/restore", "announce=vsock/restore-vsock", ADMINS],
     ),
     "restore-serial = /dev/virtio-ports/a": (
-        ["CapabilityBoundingSet=~CAP_CHECKPOINT_RESTORE"],
-        ["announce=path/restore-serial", "gate=kernel/restore"],
+        ["CapabilityBoundingSet=~CAP_CHECKPOINT_RESTORE", ADMIN],
+        ["gate=kernel/restore", "announce=path/restore-serial", ADMINS],
     ),
     "announce = /dev/ttyS1": ([], ["announce=path/restore-serial"]),
 }
