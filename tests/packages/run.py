@@ -110,8 +110,9 @@ def check_symbols() -> None:
 
 
 # What docs/releasing.md says of an upload: the lintian of Debian 12 is older than the policy, and no bug has a number
-# yet. And the directory debian is part of the tarball.
-LACKING = "newer-standards-version,initial-upload-closes-no-bugs,no-debian-changes"
+# yet. And the directory debian is part of the tarball. sid's lintian has no longer the last tag, and refuses an override
+# for it. The units are for systemd alone: other init systems wait for udev's first events.
+LACKING = "newer-standards-version,initial-upload-closes-no-bugs,no-debian-changes,package-supports-alternative-init-but-no-init.d-script"
 
 
 def lint(path: Path) -> None:
