@@ -3,7 +3,7 @@
 """Tests of the Debian packages, without a virtual machine; they are built first, by an ordinary user with no network.
 
 usage: run.py [--full] [--write]
-  --full   for every suite, not only for the oldest that builds them
+  --full   for every suite, not only for the oldest that builds them, and for arm64
   --write  only write the lists of files in docs/packaging.md
 """
 
@@ -238,6 +238,47 @@ def check_bindings() -> None:
             check(language, stock.changed(script, files=files).log)
 
 
+def elf_machines(deb: Path) -> Iterator[tuple[str, str]]:
+    """Name and machine of each program, library and object that the package has."""
+    with tempfile.TemporaryDirectory(prefix="sysgenid-deb-") as name:
+        run_tool(["dpkg-deb", "--extract", deb, name], 60, f"unpacking {deb.name}")
+        for path in sorted(Path(name).rglob("*")):
+            if path.is_file() and not path.is_symlink() and path.read_bytes()[:4] == b"\x7fELF":
+                header = run_tool(["readelf", "-h", path], 30, f"readelf of {path.name}")
+                found = re.search(r"^ +Machine: +(.*)$", header, re.MULTILINE)
+                yield str(path.relative_to(name)), found[1] if found else "?"
+
+
+def listed() -> dict[str, list[str]]:
+    """The files of each package, as docs/packaging.md has them."""
+    found = re.findall(r"^([a-z0-9-]+):\n\n((?: {4}.*\n)+)", documented()[1], re.MULTILINE)
+    return {name: [line.strip() for line in lines.splitlines()] for name, lines in found}
+
+
+def of_architectures() -> set[str]:
+    """The packages that are built for each architecture."""
+    control = (TOP / "debian" / "control").read_text("utf-8")
+    return {name for name, kind in re.findall(r"^Package: (.*)\n(?:.+\n)*?Architecture: (.*)$", control, re.MULTILINE) if kind != "all"}
+
+
+def check_cross(architecture: str, machine: str) -> None:
+    """Cross-built: the same files as ours, all programs for the other machine, and lintian content. What is for all
+    architectures is built once."""
+    folder = debs(OLDEST, architecture=architecture)
+    cross = {name_of(deb): deb for deb in sorted(folder.glob("*.deb")) if "-dbgsym_" not in deb.name}
+    expected = {name: names for name, names in listed().items() if name in of_architectures()}
+    wrong = [f"{name} is there for one architecture only" for name in expected.keys() ^ cross.keys()]
+    for name in expected.keys() & cross.keys():
+        if not cross[name].name.endswith(f"_{architecture}.deb"):
+            wrong.append(f"{cross[name].name} is not for {architecture}")
+        wrong += [f"{name}: only one has {path}" for path in {*expected[name]} ^ {*files(cross[name])}]
+        wrong += [f"{name}: {path} is for {found}" for path, found in elf_machines(cross[name]) if found != machine]
+    if wrong or not expected:
+        raise Failure("\n".join(sorted(wrong)) or "the document lists no package")
+    (changes,) = folder.glob("*.changes")
+    lint(changes)
+
+
 def check_built() -> None:
     if not packages(OLDEST):
         raise Failure("no packages")
@@ -254,6 +295,7 @@ def checks(full: bool) -> Iterator[tuple[str, Check]]:
     yield "files, as documented", check_files
     yield "modes and owners", check_modes
     if full:
+        yield f"packages, {OLDEST}: cross-built for arm64", lambda: check_cross("arm64", "AArch64")
         yield f"packages, {OLDEST}: the same from the tarball", check_tarball
         yield "the READMEs of the bindings, in a fresh Debian 12", check_bindings
     for suite in NEWER if full else ():

@@ -4,6 +4,8 @@
 A build root has what Debian promises every build, and the Build-Depends; no
 network, no privileges. Packages are cached by the contents of the files that
 they are made from. debian/control is the only list of what is needed.
+
+Packages of another architecture are cross-built, without the tests of the build.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from pathlib import Path
 
 from . import cache, repo
 from .apt import Apt
+from .architectures import HOST
 from .limits import ToolError, run_tool
 from .roots import bootstrap, enter
 
@@ -69,13 +72,23 @@ def build_depends(kinds: str = "Build-Depends", suite: str = "") -> list[str]:
     return sorted(SECOND_CHOICE.get(suite, {}).get(name, name) for name in names)
 
 
-def root(suite: str) -> Path:
+def _cross_depends(suite: str, architecture: str) -> list[str]:
+    """What is linked is of the other architecture; what runs is not."""
+    names = build_depends(suite=suite)
+    libraries = [f"{name}:{architecture}" for name in names if name.startswith("lib")]
+    return [*(name for name in names if not name.startswith("lib")), *libraries, f"crossbuild-essential-{architecture}"]
+
+
+def root(suite: str, architecture: str = HOST) -> Path:
     """A root of the suite with the Build-Depends and no more, from the cache or newly made."""
-    recipe: cache.Recipe = {"suite": suite, "packages": build_depends(suite=suite), "layout": 1}
+    cross = architecture != HOST
+    packages = _cross_depends(suite, architecture) if cross else build_depends(suite=suite)
+    recipe: cache.Recipe = {"suite": suite, "packages": packages, "layout": 1}
 
     def make(to: Path) -> list[str]:
-        cache.note(f"making the package build root of {suite} (about a minute)")
-        bootstrap(Apt(suite), "buildd", build_depends(suite=suite), to / "root")
+        cache.note(f"making the package build root of {suite} for {architecture} (about a minute)")
+        architectures = [HOST, architecture] if cross else [HOST]
+        bootstrap(Apt(suite), "buildd", packages, to / "root", architectures=architectures)
         (to / "root" / "build").mkdir()
         return ["root/usr/bin/dpkg-buildpackage"]
 
@@ -121,7 +134,12 @@ def _rename(tree: Path, version: str) -> None:
 
 
 def build(
-    suite: str, work: Path, version: str | None = None, manner: Manner = Manner(), top: Path = repo.TOP
+    suite: str,
+    work: Path,
+    version: str | None = None,
+    manner: Manner = Manner(),
+    top: Path = repo.TOP,
+    architecture: str = HOST,
 ) -> list[Path]:
     """Build the packages of the tree in the (empty) directory work; returns the .debs."""
     tree = work / manner.folder
@@ -132,20 +150,23 @@ def build(
     work.chmod(0o755)
     for path in [work, *work.rglob("*")]:
         os.chown(path, manner.account, manner.account)
-    script = f'umask {manner.umask}; cd "/build/$1"; shift; exec env "$@" dpkg-buildpackage --build=binary --no-sign'
+    # Debian 12 has criu's headers in the program's package, whose Python cannot be installed here. So its check would fail.
+    cross = f"--build=any --host-arch={architecture} --build-profiles=cross,nocheck --no-check-builddeps"
+    kind = "--build=binary" if architecture == HOST else cross
+    script = f'umask {manner.umask}; cd "/build/$1"; shift; exec env "$@" dpkg-buildpackage {kind} --no-sign'
     command = ["setpriv", f"--reuid={manner.account}", f"--regid={manner.account}", "--clear-groups"]
     command += ["sh", "-euc", script, "build", manner.folder, *manner.environment]
-    enter(root(suite), work, ["nice", *command], BUILD_LIMIT, f"build of the packages of {suite}", network=False)
+    enter(root(suite, architecture), work, ["nice", *command], BUILD_LIMIT, f"build of the packages of {suite}", network=False)
     return sorted(work.glob("*.deb"))
 
 
-def debs(suite: str, version: str | None = None, top: Path = repo.TOP) -> Path:
+def debs(suite: str, version: str | None = None, top: Path = repo.TOP, architecture: str = HOST) -> Path:
     """A directory with the packages that the suite can install, and nothing else but what dpkg says about them. Those of
-    another version or another tree are not tested while they are built."""
+    another version, tree or architecture are not tested while they are built."""
     lender = BORROWS.get(suite)
     if lender:
         return _borrowed(debs(lender, version))
-    manner = UNTESTED if version or top != repo.TOP else Manner()
+    manner = UNTESTED if version or top != repo.TOP or architecture != HOST else Manner()
     files = sources(top=top)
     recipe: cache.Recipe = {
         "suite": suite,
@@ -157,12 +178,14 @@ def debs(suite: str, version: str | None = None, top: Path = repo.TOP) -> Path:
     }
     if manner.environment:
         recipe["environment"] = manner.environment
+    if architecture != HOST:
+        recipe["architecture"] = architecture
 
     def make(to: Path) -> list[str]:
-        cache.note(f"building the packages of {suite} (about a minute)")
+        cache.note(f"building the packages of {suite} for {architecture} (about a minute)")
         work = to / "work"
         work.mkdir()
-        build(suite, work, version, manner, top)
+        build(suite, work, version, manner, top, architecture)
         made = [path for path in work.iterdir() if path.is_file()]
         for path in made:
             path.rename(to / path.name)
