@@ -78,9 +78,15 @@ CREATION = {
     "umask": "process.user.umask", "no-new-privileges": "process.noNewPrivileges", "seccomp": "linux.seccomp", "mounts": "mounts",
     "devices": "linux.devices", "namespaces": "linux.namespaces", "hooks": "hooks", "members": "process",
 }  # fmt: skip
-# What is done to a running container. That each is denied where it is not named: tests/unit/runtime.py.
-OPERATIONS = ("ps ID", "events --stats ID", "pause ID", "resume ID", "update --pids-limit 99 ID", "kill ID USR1", "kill ID 10")
-OPERATIONS += ("exec --process /run/process.json ID", "checkpoint --image-path /run/images ID")
+# What is done to a running container, by the key that allows it.
+OPERATIONS = {
+    "pause": ("pause ID", "resume ID"),
+    "update": ("update --pids-limit 99 ID",),
+    "signals": ("kill ID USR1", "kill ID 10"),
+    "exec": ("exec --process /run/process.json ID",),
+    "checkpoint": ("checkpoint --image-path /run/images ID",),
+    "shutdown": ("kill ID TERM", "kill ID SIGKILL", "kill ID 2", "kill ID quit", "kill ID STOP", "kill --all ID 9", "delete --force ID"),
+}
 # What a runtime may be unable to do: crun of Debian 12 has no such commands, and criu is not there.
 UNABLE = ("events", "checkpoint", "restore")
 
@@ -164,7 +170,7 @@ def all_is_allowed(m: Ruled, runtime: str) -> None:
     assert "KEPT=1" in environment and not [word for word in environment if "DROPPED" in word], environment
     assert re.search(r"^CapBnd:\s*0*20$", inside, re.M) and re.search(r"^Umask:\s*0022$", inside, re.M), inside
     assert vm.read(f"/run/out-{name}") == "said"
-    for command in OPERATIONS:
+    for command in ("ps ID", "events --stats ID", *(c for key, row in OPERATIONS.items() if key != "shutdown" for c in row)):
         done = vm.run("sh", "-c", f"exec {TOOL} {command.replace('ID', name)} </dev/null 2>&1", limit=LIMIT)
         assert "sysgenid-runtime: " not in done.out and (done.ok or command.startswith(UNABLE)), (command, done)
         if command.startswith("exec"):
@@ -205,11 +211,17 @@ def changes_are_denied(m: Ruled) -> None:
     m.denied("create --bundle /bundle --preserve-fds 1 crun-not", "--preserve-fds")
 
 
-def container_is_denied_without_each_key(m: Ruled) -> None:
+def what_is_not_named_is_denied(m: Ruled) -> None:
     """A generation for each key, with the policy that has all keys but this one."""
     for key, text in CREATION.items():
         m.set_without(key)
         m.not_created(lambda s: None, text)
+    for key, commands in OPERATIONS.items():
+        m.set_without(key)
+        for runtime in RUNTIMES:
+            for command in commands:
+                m.denied(command.replace("ID", f"{runtime}-all"), "the policy ")
+            assert state(m.vm, f"{runtime}-all") == "running"
 
 
 @vmtest(KERNEL, timeout=1800)
@@ -237,6 +249,6 @@ def each_key_of_a_policy_decides_on_a_container_in_a_clone(t: Context) -> None:
         for runtime in RUNTIMES:
             all_is_allowed(m, runtime)
         changes_are_denied(m)
-        container_is_denied_without_each_key(m)
+        what_is_not_named_is_denied(m)
         for runtime in RUNTIMES:
             sh(clone, f"{TOOL} kill {runtime}-all SIGKILL && {TOOL} delete --force {runtime}-all")
