@@ -57,8 +57,9 @@ struct sysgenid;
 
 /*
  * Pages of the kernel's, which nobody can write to. The pages stay where they
- * are, in children too, until sysgenid_close(). Each id has 16 bytes; without
- * access to the hardware page both name the same zeros.
+ * are, in children too, until sysgenid_close(). Each id has 16 bytes.
+ * Either it is the VM generation id, or the counter of vmclock with 8 zeros behind.
+ * Without access to either page both name the same zeros.
  */
 struct sysgenid_view {
 	const uint32_t *generation;
@@ -71,6 +72,7 @@ struct sysgenid_view {
 #define SYSGENID_HANDLE_WRITABLE   (1u << 1) /* may be tracked */
 #define SYSGENID_HANDLE_OLD_DRIVER (1u << 2) /* a SysGenID v6-v8 driver */
 #define SYSGENID_HANDLE_SOFT	   (1u << 3) /* a publisher's page file */
+#define SYSGENID_HANDLE_VMCLOCK	   (1u << 4) /* exact by vmclock's counter */
 
 /*
  * The members have the meaning of those of struct sysgenid_get_args. With an old
@@ -141,6 +143,11 @@ const struct sysgenid_view *sysgenid_get_view(const struct sysgenid *g);
 /*
  * Whether sysgenid_changed() sees a resume from the first instruction on. If
  * not, it sees it once the kernel has handled it, some milliseconds late.
+ *
+ * With SYSGENID_HANDLE_VMCLOCK in sysgenid_info.handle it sees the resumes that
+ * raise the generation counter of vmclock, and else those that change the VM
+ * generation id. If only the other one changes, "no" may be stale until the
+ * kernel has handled the resume.
  */
 bool sysgenid_is_exact(const struct sysgenid *g);
 

@@ -29,6 +29,7 @@ struct sysgenid_fd {
  * the calls need no lock.
  *
  * @file: what the program tracks, confirms and polls; or the page file.
+ * @vmclock: @hardware is the page of vmclock.
  * @waiter: never tracked. The page is mapped through this file. A mapping keeps
  *	its open file alive, and with the file its watcher. What
  *	sysgenid_wait() confirms here does not count for the program.
@@ -46,6 +47,7 @@ struct sysgenid {
 	pid_t pid;
 	bool old_driver;
 	bool soft;
+	bool vmclock;
 };
 
 static inline uint32_t sysgenid_load(const struct sysgenid *g)

@@ -69,47 +69,73 @@ static bool is_refusal(int error)
 	}
 }
 
-static int map_both(struct sysgenid *g, struct sysgenid_fd *file)
+/* @hardware, @record: in pages. */
+static int map_pages(struct sysgenid *g, const struct sysgenid_fd *file,
+		     size_t hardware, size_t record)
 {
-	int r = sysgenid_fd_note(file, true);
-
-	if (r)
-		return r;
-	g->hardware = sysgenid_map(g, file, 0);
+	g->hardware = sysgenid_map(g, file, hardware * g->page_size);
 	if (!g->hardware)
 		return -errno;
-	g->record = sysgenid_map(g, file, g->page_size);
+	g->record = sysgenid_map(g, file, record * g->page_size);
 	return g->record ? 0 : -errno;
 }
 
-/* Out of descriptors or memory is a failure: who may be exact would not be, for good. */
-static int map_hardware(struct sysgenid *g, const char *hw_path)
+/*
+ * The view is exact, if @error is 0 and the record makes sense. Else the pages go.
+ * Out of memory is a failure: who may be exact would not be, for good.
+ */
+static int use_pages(struct sysgenid *g, int error)
 {
-	struct sysgenid_fd file = {
-		.fd = open(hw_path, O_RDONLY | O_NONBLOCK | O_CLOEXEC),
-	};
-	const struct sysgenid_record *record;
-	int r, closed;
+	const struct sysgenid_record *record = g->record;
 
-	if (file.fd < 0)
-		return is_refusal(-errno) ? 0 : -errno;
-	r = map_both(g, &file);
-	closed = file.fd < 0 ? 0 : sysgenid_fd_close(&file);
-	if (!r || closed == -EBADF)
-		r = closed;
-	if (r || !record_makes_sense(g)) {
+	if (error || !record_makes_sense(g)) {
 		sysgenid_unmap(g, g->hardware);
 		sysgenid_unmap(g, g->record);
 		g->hardware = NULL;
 		g->record = NULL;
-		return is_refusal(r) ? 0 : r;
+		return is_refusal(error) ? 0 : error;
 	}
-	record = g->record;
 	g->view.recorded_id = (const uint64_t *)record->id;
 	g->view.hardware_id =
 		(const uint64_t *)(const void *)((const char *)g->hardware +
 						 record->hw_offset);
 	return 0;
+}
+
+/* Out of descriptors, too. */
+static int map_hardware(struct sysgenid *g, const char *hw_path)
+{
+	struct sysgenid_fd file = {
+		.fd = open(hw_path, O_RDONLY | O_NONBLOCK | O_CLOEXEC),
+	};
+	int r, closed;
+
+	if (file.fd < 0)
+		return is_refusal(-errno) ? 0 : -errno;
+	r = sysgenid_fd_note(&file, true);
+	if (!r)
+		r = map_pages(g, &file, 0, 1);
+	closed = file.fd < 0 ? 0 : sysgenid_fd_close(&file);
+	if (!r || closed == -EBADF)
+		r = closed;
+	return use_pages(g, r);
+}
+
+/* For who may not map the VM generation id, which is the better one. */
+static int map_vmclock(struct sysgenid *g)
+{
+	const struct sysgenid_page *page = g->page;
+	int r;
+
+	if (g->hardware || !(page->features & SYSGENID_FEATURE_VMCLOCK_PAGE))
+		return 0;
+	r = map_pages(g, &g->waiter, SYSGENID_VMCLOCK_PAGE,
+		      SYSGENID_VMCLOCK_RECORD);
+	if (!r)
+		r = sysgenid_fd_check(&g->waiter);
+	r = use_pages(g, r);
+	g->vmclock = g->hardware;
+	return r;
 }
 
 static int open_device(struct sysgenid *g, const char *path,
@@ -125,6 +151,8 @@ static int open_device(struct sysgenid *g, const char *path,
 		r = sysgenid_map_page(g, &g->waiter);
 	if (!r && !g->old_driver)
 		r = map_hardware(g, hw_path);
+	if (!r && !g->old_driver)
+		r = map_vmclock(g);
 	return r;
 }
 

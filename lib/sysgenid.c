@@ -319,6 +319,8 @@ SYSGENID_PUBLIC int sysgenid_get_info(struct sysgenid *g,
 		return r;
 	if (sysgenid_is_exact(g))
 		known.handle |= SYSGENID_HANDLE_EXACT;
+	if (g->vmclock)
+		known.handle |= SYSGENID_HANDLE_VMCLOCK;
 	if (g->file.writable)
 		known.handle |= SYSGENID_HANDLE_WRITABLE;
 	/* A program built with a later header has a larger struct. */

@@ -55,8 +55,6 @@ static struct announce_ring *announce_ring_of(u32 source)
 
 static void announce_log(const struct sysgenid_news *news)
 {
-	bool software = news->source == SYSGENID_SOURCE_SOFTWARE;
-
 	/* The kernel adds how many. */
 	if (!___ratelimit(&announce_ring_of(news->source)->limit,
 			  "sysgenid: generations too fast for the log"))
@@ -65,9 +63,9 @@ static void announce_log(const struct sysgenid_news *news)
 	if (news->reseed_status)
 		pr_warn("generation %u (%s); the kernel RNG could not be reseeded (%d): clones may draw equal random bytes\n",
 			news->generation, sysgenid_source_name(news->source), news->reseed_status);
-	else if (software && !news->entropy)
-		pr_warn("generation %u (software), without entropy: clones may draw equal random bytes\n",
-			news->generation);
+	else if (!news->entropy)
+		pr_warn("generation %u (%s), without entropy: clones may draw equal random bytes\n",
+			news->generation, sysgenid_source_name(news->source));
 	else
 		pr_notice("generation %u (%s)\n", news->generation,
 			  sysgenid_source_name(news->source));

@@ -433,14 +433,10 @@ static vm_fault_t chardev_page_fault(struct vm_fault *vmf)
 
 static const struct vm_operations_struct chardev_page_vm_ops = { .fault = chardev_page_fault };
 
+/* mmap has checked whether the page may be mapped. */
 static vm_fault_t chardev_hw_fault(struct vm_fault *vmf)
 {
-	unsigned long pfn;
-	u32 offset;
-
-	/* mmap has checked whether the page may be mapped. */
-	sysgenid_id_page(&pfn, &offset);
-	return vmf_insert_pfn(vmf->vma, vmf->address, pfn);
+	return vmf_insert_pfn(vmf->vma, vmf->address, (unsigned long)vmf->vma->vm_private_data);
 }
 
 static const struct vm_operations_struct chardev_hw_vm_ops = { .fault = chardev_hw_fault };
@@ -470,12 +466,46 @@ static int chardev_map_page(struct vm_area_struct *vma, void *page)
 	return 0;
 }
 
+/* A page of the hypervisor's. */
+static int chardev_map_pfn(struct vm_area_struct *vma, unsigned long pfn)
+{
+	int ret = chardev_map_readonly(vma, VM_PFNMAP);
+
+	if (ret)
+		return ret;
+	vma->vm_private_data = (void *)pfn;
+	vma->vm_ops = &chardev_hw_vm_ops;
+	return 0;
+}
+
+/* For everybody: the page of vmclock has no secret of this machine, nor has its record. */
+static int chardev_map_vmclock(struct vm_area_struct *vma)
+{
+	int ret;
+
+	if (!(vma->vm_flags & VM_MAYSHARE))
+		return -EINVAL;
+	ret = sysgenid_vmclock_check_page();
+	if (ret)
+		return ret;
+	if (vma->vm_pgoff == SYSGENID_VMCLOCK_RECORD)
+		return chardev_map_page(vma, sysgenid.clock_record);
+	return chardev_map_pfn(vma, sysgenid_vmclock_pfn());
+}
+
 static int chardev_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	sysgenid_sync();
-	if (vma->vm_pgoff || vma_pages(vma) > 1)
+	if (vma_pages(vma) > 1)
 		return -EINVAL;
-	return chardev_map_page(vma, sysgenid.page);
+	switch (vma->vm_pgoff) {
+	case 0:
+		return chardev_map_page(vma, sysgenid.page);
+	case SYSGENID_VMCLOCK_PAGE:
+	case SYSGENID_VMCLOCK_RECORD:
+		return chardev_map_vmclock(vma);
+	}
+	return -EINVAL;
 }
 
 static const struct file_operations chardev_fops = {
@@ -505,17 +535,19 @@ static int chardev_hw_open(struct inode *inode, struct file *file)
 
 static int chardev_hw_mmap(struct file *file, struct vm_area_struct *vma)
 {
+	unsigned long pfn;
+	u32 offset;
 	int ret;
 
 	if (vma->vm_pgoff > 1 || vma_pages(vma) > 1 || !(vma->vm_flags & VM_MAYSHARE))
 		return -EINVAL;
 	if (vma->vm_pgoff)
 		return chardev_map_page(vma, sysgenid.record);
-	ret = sysgenid_id_check_page() ?: chardev_map_readonly(vma, VM_PFNMAP);
+	ret = sysgenid_id_check_page();
 	if (ret)
 		return ret;
-	vma->vm_ops = &chardev_hw_vm_ops;
-	return 0;
+	sysgenid_id_page(&pfn, &offset);
+	return chardev_map_pfn(vma, pfn);
 }
 
 static const struct file_operations chardev_hw_fops = {
@@ -609,6 +641,13 @@ static ssize_t hw_page_error_show(struct device *dev, struct device_attribute *a
 }
 static DEVICE_ATTR_RO(hw_page_error);
 
+/* 0, or the errno with which the page of vmclock was refused last. */
+static ssize_t vmclock_page_error_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%d\n", -sysgenid_vmclock_page_error());
+}
+static DEVICE_ATTR_RO(vmclock_page_error);
+
 /* clang-format off */
 static struct attribute *chardev_attrs[] = {
 	&dev_attr_generation.attr,
@@ -621,6 +660,7 @@ static struct attribute *chardev_attrs[] = {
 	&dev_attr_guard.attr,
 	&dev_attr_gate.attr,
 	&dev_attr_hw_page_error.attr,
+	&dev_attr_vmclock_page_error.attr,
 	NULL,
 };
 ATTRIBUTE_GROUPS(chardev);

@@ -39,7 +39,7 @@ static __always_inline bool hooks_open(void)
 {
 	const struct sysgenid_opening *opening = rcu_dereference(sysgenid_hooks.opening);
 
-	if (!opening || sysgenid_id_differs(opening->id))
+	if (!opening || sysgenid_id_differs(&opening->ids))
 		return false;
 	if (opening->triggers_pass)
 		return opening->moves == READ_ONCE(sysgenid.moves);

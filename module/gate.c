@@ -52,8 +52,7 @@ static int gate_try_open(struct sysgenid_opening *new, u32 generation)
 	spin_lock_irq(&sysgenid.lock);
 	if (!sysgenid_moved() && sysgenid.page->generation == generation) {
 		/* As recorded: a fresh read could be of an id that has no generation yet. */
-		new->id[0] = sysgenid.record->id[0];
-		new->id[1] = sysgenid.record->id[1];
+		new->ids = sysgenid.recorded;
 		new->published = sysgenid.published;
 		new->moves = sysgenid.moves;
 		rcu_assign_pointer(sysgenid_hooks.opening, new);

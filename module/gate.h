@@ -8,6 +8,8 @@
 
 #include <sysgenid/abi.h>
 
+#include "sysgenid.h"
+
 struct net;
 struct net_device;
 struct sk_buff;
@@ -28,7 +30,7 @@ bool sysgenid_except_packet(const struct sysgenid_except *except, struct sk_buff
  *	the gate was opened for.
  */
 struct sysgenid_opening {
-	u64 id[2];
+	struct sysgenid_ids ids;
 	u64 published;
 	u64 moves;
 	u32 generation;

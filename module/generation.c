@@ -64,27 +64,32 @@ static void generation_reseed(const void *data, size_t len)
 	WRITE_ONCE(sysgenid.reseed_status, sysgenid_reseed());
 }
 
-/*
- * The hardware id has moved: have the kernel RNG draw on the new one. If it
- * moves again meanwhile, so does the RNG; @id comes back as the last one mixed.
- */
-static void generation_adopt(u64 id[2])
+static void generation_set_ids(struct sysgenid_ids *to, const struct sysgenid_ids *ids)
 {
-	u64 now[2];
+	WRITE_ONCE(to->guid[0], ids->guid[0]);
+	WRITE_ONCE(to->guid[1], ids->guid[1]);
+	WRITE_ONCE(to->counter, ids->counter);
+}
+
+/*
+ * A hardware id has moved: have the kernel RNG draw on the new ones. If they
+ * move again meanwhile, so does the RNG; @ids come back as the last ones mixed.
+ */
+static void generation_adopt(struct sysgenid_ids *ids)
+{
+	struct sysgenid_ids now;
 	int tries;
 
 	for (tries = 1;; tries++) {
-		generation_reseed(id, 2 * sizeof(*id));
-		sysgenid_id_read(now);
-		if ((now[0] == id[0] && now[1] == id[1]) || tries == ID_TRIES)
+		generation_reseed(ids, sizeof(*ids));
+		sysgenid_id_read(&now);
+		if (!memcmp(&now, ids, sizeof(now)) || tries == ID_TRIES)
 			break;
-		id[0] = now[0];
-		id[1] = now[1];
+		*ids = now;
 	}
-	/* Pairs with sysgenid_unmixed(): who finds the id there draws by the new key. */
+	/* Pairs with sysgenid_unmixed(): who finds the ids there draws by the new key. */
 	smp_wmb();
-	WRITE_ONCE(sysgenid.mixed[0], id[0]);
-	WRITE_ONCE(sysgenid.mixed[1], id[1]);
+	generation_set_ids(&sysgenid.mixed, ids);
 }
 
 /* @instance: NULL: there is none. */
@@ -99,15 +104,25 @@ static void generation_set_instance(const u8 *instance)
 	WRITE_ONCE(page->flags, instance ? SYSGENID_PAGE_INSTANCE : 0);
 }
 
+/* The records that programs map, and what is compared in here. */
+static void generation_record(const struct sysgenid_ids *ids)
+{
+	WRITE_ONCE(sysgenid.record->id[0], ids->guid[0]);
+	WRITE_ONCE(sysgenid.record->id[1], ids->guid[1]);
+	WRITE_ONCE(sysgenid.clock_record->id[0], ids->counter);
+	generation_set_ids(&sysgenid.recorded, ids);
+}
+
 /*
  * Makes @generation visible. The kernel RNG has been reseeded by now, or
  * clients that reseed on the new generation draw the same bytes in each clone.
  *
- * @id: the hardware id that was mixed, NULL to leave the record alone. A fresh
+ * @ids: the hardware ids that were mixed, NULL to leave the records alone. A fresh
  *	read could be one that the RNG has not seen.
  * @instance: the instance id, NULL: none.
  */
-static void generation_store(u32 generation, u32 source, const u64 *id, const u8 *instance)
+static void generation_store(u32 generation, u32 source, const struct sysgenid_ids *ids,
+			     const u8 *instance)
 {
 	struct sysgenid_page *page = sysgenid.page;
 
@@ -128,7 +143,7 @@ static void generation_store(u32 generation, u32 source, const u64 *id, const u8
 	smp_wmb(); /* pairs with sysgenid_file_outdated() */
 	WRITE_ONCE(sysgenid.published, sysgenid.published + 1);
 
-	if (id) {
+	if (ids) {
 		WRITE_ONCE(sysgenid.moves, sysgenid.moves + 1);
 		/*
 		 * Pairs with the load-acquires of sysgenid_changed() and
@@ -136,14 +151,14 @@ static void generation_store(u32 generation, u32 source, const u64 *id, const u8
 		 * must find the generation that belongs to it.
 		 */
 		smp_wmb();
-		WRITE_ONCE(sysgenid.record->id[0], id[0]);
-		WRITE_ONCE(sysgenid.record->id[1], id[1]);
+		generation_record(ids);
 	}
 }
 
 /*
- * The one writer. Publishes if the hardware id moved, and whatever it did if
- * @source is another one. Caller holds the lock.
+ * The one writer. Publishes if a hardware id moved, and whatever they did if @source
+ * is not SYSGENID_SOURCE_NONE. All ids that moved are one generation. The counter of
+ * vmclock is the same in all clones: alone it is no entropy. Caller holds the lock.
  *
  * @ahead: how far the generation goes, 1 or more. After 0xffffffff comes 0.
  */
@@ -151,33 +166,38 @@ static bool generation_publish(u32 source, u32 ahead, const void *entropy, size_
 {
 	u32 next = sysgenid.page->generation + ahead;
 	u8 instance[SYSGENID_INSTANCE_SIZE];
+	struct sysgenid_ids ids;
 	struct sysgenid_news news;
-	u64 id[2] = {};
-	bool moved, differs;
+	bool moved, fresh = len, differs;
 
 	lockdep_assert_held(&sysgenid.lock);
 
-	moved = sysgenid_id_read(id) && memcmp(id, sysgenid.record->id, sizeof(id));
-	if (!moved && source == SYSGENID_SOURCE_VMGENID)
+	sysgenid_id_read(&ids);
+	moved = memcmp(&ids, &sysgenid.recorded, sizeof(ids));
+	if (!moved && source == SYSGENID_SOURCE_NONE)
 		return false;
 
 	if (len || !moved)
 		generation_reseed(entropy, len);
 	if (moved) {
-		source = SYSGENID_SOURCE_VMGENID;
-		generation_adopt(id);
+		generation_adopt(&ids);
+		source = SYSGENID_SOURCE_VMCLOCK;
+		if (memcmp(ids.guid, sysgenid.recorded.guid, sizeof(ids.guid))) {
+			source = SYSGENID_SOURCE_VMGENID;
+			fresh = true;
+		}
 	}
 
-	differs = (moved || len) && !sysgenid.reseed_status;
+	differs = fresh && !sysgenid.reseed_status;
 	if (differs)
-		sysgenid_instance_make(instance, id, next);
-	generation_store(next, source, moved ? id : NULL, differs ? instance : NULL);
+		sysgenid_instance_make(instance, &ids, next);
+	generation_store(next, source, moved ? &ids : NULL, differs ? instance : NULL);
 	trace_sysgenid_publish(next, source, sysgenid.outdated);
 
 	news.published = sysgenid.published;
 	news.generation = next;
 	news.source = source;
-	news.entropy = len;
+	news.entropy = fresh;
 	news.reseed_status = sysgenid.reseed_status;
 	sysgenid_announce_add(&news);
 	return true;
@@ -204,35 +224,39 @@ static bool generation_new(u32 source, u32 min)
 	return published;
 }
 
-/* The hardware id has moved, or so it seems. Return: whether this call published. */
+/* A hardware id has moved, or so it seems. Return: whether this call published. */
 bool sysgenid_publish_moved(void)
 {
-	return generation_new(SYSGENID_SOURCE_VMGENID, 0);
+	return generation_new(SYSGENID_SOURCE_NONE, 0);
 }
 
 /*
- * sysgenid_moved_whole - has each half of the hardware id moved?
+ * sysgenid_moved_whole - has a hardware id moved, and not just one half of one?
  *
  * Otherwise the hypervisor may be between the two: a publish would make two
- * generations of one restore. An id of random bytes moves in both.
+ * generations of one restore. A VM generation id of random bytes moves in both.
  */
 bool sysgenid_moved_whole(void)
 {
-	const u64 *hardware = sysgenid.hardware_id, *recorded = sysgenid.record->id;
+	const u64 *hardware = sysgenid.hardware_id;
+	u64 first, second, counter;
 
-	return hardware && READ_ONCE(hardware[0]) != READ_ONCE(recorded[0]) &&
-	       READ_ONCE(hardware[1]) != READ_ONCE(recorded[1]);
+	first = READ_ONCE(hardware[0]) ^ READ_ONCE(sysgenid.recorded.guid[0]);
+	second = READ_ONCE(hardware[1]) ^ READ_ONCE(sysgenid.recorded.guid[1]);
+	counter = READ_ONCE(*sysgenid.hardware_counter) ^ READ_ONCE(sysgenid.recorded.counter);
+	return (first | second | counter) && !first == !second;
 }
 
-/* sysgenid_unmixed - does the hardware id differ from the one that was mixed last? */
+/* sysgenid_unmixed - does a hardware id differ from the one that was mixed last? */
 bool sysgenid_unmixed(void)
 {
-	u64 mixed[2];
+	struct sysgenid_ids mixed;
 
-	mixed[0] = READ_ONCE(sysgenid.mixed[0]);
-	mixed[1] = READ_ONCE(sysgenid.mixed[1]);
+	mixed.guid[0] = READ_ONCE(sysgenid.mixed.guid[0]);
+	mixed.guid[1] = READ_ONCE(sysgenid.mixed.guid[1]);
+	mixed.counter = READ_ONCE(sysgenid.mixed.counter);
 	smp_rmb(); /* pairs with the smp_wmb() in generation_adopt() */
-	return sysgenid_id_differs(mixed);
+	return sysgenid_id_differs(&mixed);
 }
 
 /*
@@ -243,17 +267,17 @@ bool sysgenid_unmixed(void)
  */
 void sysgenid_sync_at_once(void)
 {
+	struct sysgenid_ids ids;
 	bool again = true;
-	u64 id[2];
 
 	lockdep_assert_irqs_disabled();
 
 	spin_lock(&sysgenid.lock);
 	if (sysgenid_moved_whole()) {
-		generation_publish(SYSGENID_SOURCE_VMGENID, 1, NULL, 0);
+		generation_publish(SYSGENID_SOURCE_NONE, 1, NULL, 0);
 	} else if (sysgenid_unmixed()) {
-		sysgenid_id_read(id);
-		generation_adopt(id);
+		sysgenid_id_read(&ids);
+		generation_adopt(&ids);
 	} else {
 		again = false;
 	}
@@ -367,24 +391,25 @@ int sysgenid_generation_init(void)
 	return sysgenid.queue ? 0 : -ENOMEM;
 }
 
-/* The record and the kernel RNG begin with the id that the machine has now. */
+/* The records and the kernel RNG begin with the ids that the machine has now. */
 static void generation_begin(void)
 {
 	struct sysgenid_record *record = sysgenid.record;
 	u8 instance[SYSGENID_INSTANCE_SIZE];
+	struct sysgenid_ids ids;
 	unsigned long pfn;
 
-	sysgenid.sources |= BIT(SYSGENID_SOURCE_VMGENID);
 	sysgenid.page->features |= SYSGENID_FEATURE_TRUTHFUL;
 	if (!sysgenid_id_page(&pfn, &record->hw_offset))
 		sysgenid.page->features |= SYSGENID_FEATURE_EXACT;
 	record->size = sizeof(*record);
 	/* The snapshot may be older than the module: generation 0 is a promise, too. */
 	spin_lock_irq(&sysgenid.lock);
-	sysgenid_id_read(record->id);
-	generation_adopt(record->id);
-	if (!sysgenid.reseed_status) {
-		sysgenid_instance_make(instance, record->id, 0);
+	sysgenid_id_read(&ids);
+	generation_adopt(&ids);
+	generation_record(&ids);
+	if (sysgenid.sources & BIT(SYSGENID_SOURCE_VMGENID) && !sysgenid.reseed_status) {
+		sysgenid_instance_make(instance, &ids, 0);
 		generation_set_instance(instance);
 	}
 	spin_unlock_irq(&sysgenid.lock);

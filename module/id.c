@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The hardware id: 16 bytes of guest memory that the hypervisor changes. Map,
- * check, read and compare them, whoever found them.
+ * The VM generation id: 16 bytes of guest memory that the hypervisor changes. Map and
+ * check them, whoever found them; and read all hardware ids together.
  */
 #include <linux/io.h>
 #include <linux/ioport.h>
@@ -52,6 +52,8 @@ MODULE_PARM_DESC(hw_page,
 		 "Let /dev/sysgenid-hw map the page of the id: auto, force, off (default: auto)");
 
 static phys_addr_t id_address;
+static void *id_mapped;
+static const u64 *id_none; /* what stands for it where it is not mapped */
 static int id_page_error = -ENODEV;
 
 static bool id_is_disjoint_from_ram(phys_addr_t from, size_t size)
@@ -60,26 +62,22 @@ static bool id_is_disjoint_from_ram(phys_addr_t from, size_t size)
 	       REGION_DISJOINT;
 }
 
-/* Return: what is wrong with it, or NULL. */
-static const char *id_check_place(const struct sysgenid_place *place)
+/* May an id be at @address? Return: what is wrong with it, or NULL. */
+const char *sysgenid_id_check_memory(u64 address, size_t size)
 {
-	u64 address = place->address;
-
-	if (place->size < ID_SIZE)
-		return "the VM generation id has less than 16 bytes";
 	if (!address || !IS_ALIGNED(address, sizeof(u64)) ||
-	    offset_in_page(address) + ID_SIZE > PAGE_SIZE)
-		return "the VM generation id is at address 0, unaligned, or across pages";
+	    offset_in_page(address) + size > PAGE_SIZE)
+		return "the id is at address 0, unaligned, or across pages";
 	/* Before it is cut to what a pointer holds. */
-	if (address > iomem_resource.end - ID_SIZE)
-		return "the VM generation id is at an address beyond this machine";
-	if (!id_is_disjoint_from_ram(address, ID_SIZE))
-		return "the VM generation id is in memory that the kernel uses";
+	if (address > iomem_resource.end - size)
+		return "the id is at an address beyond this machine";
+	if (!id_is_disjoint_from_ram(address, size))
+		return "the id is in memory that the kernel uses";
 	return NULL;
 }
 
 /* Decrypted where memory is encrypted: the hypervisor writes it. */
-static void *id_map(phys_addr_t from, size_t size)
+void *sysgenid_id_map(phys_addr_t from, size_t size)
 {
 	return memremap(from, size, MEMREMAP_WB | MEMREMAP_DEC);
 }
@@ -93,7 +91,7 @@ static int id_check_shared(void)
 
 	if (!id_is_disjoint_from_ram(id_address - offset, PAGE_SIZE))
 		return -EBUSY;
-	page = id_map(id_address - offset, PAGE_SIZE);
+	page = sysgenid_id_map(id_address - offset, PAGE_SIZE);
 	if (!page)
 		return -ENOMEM;
 	shared = memchr_inv(page, 0, offset) ||
@@ -113,23 +111,25 @@ static int id_check_page(void)
 	return hw_page == HW_PAGE_FORCE ? 0 : id_check_shared();
 }
 
-/*
- * Reads until two reads agree: the machine may be stopped between two halves,
- * and a torn id would become a generation of its own. Return: whether they did.
- */
-static bool id_read_untorn(u64 id[2])
+static void id_read_once(struct sysgenid_ids *ids)
 {
-	u64 again[2];
+	ids->guid[0] = READ_ONCE(sysgenid.hardware_id[0]);
+	ids->guid[1] = READ_ONCE(sysgenid.hardware_id[1]);
+	ids->counter = READ_ONCE(*sysgenid.hardware_counter);
+}
+
+/*
+ * Reads until nothing differs. The machine may be stopped between two halves, or
+ * between two ids: torn ids would become a generation of their own. Return: whether
+ * two reads agreed.
+ */
+static bool id_read_untorn(struct sysgenid_ids *ids)
+{
 	int tries;
 
-	again[0] = READ_ONCE(sysgenid.hardware_id[0]);
-	again[1] = READ_ONCE(sysgenid.hardware_id[1]);
 	for (tries = 0; tries < ID_READ_TRIES; tries++) {
-		id[0] = again[0];
-		id[1] = again[1];
-		again[0] = READ_ONCE(sysgenid.hardware_id[0]);
-		again[1] = READ_ONCE(sysgenid.hardware_id[1]);
-		if (id[0] == again[0] && id[1] == again[1])
+		id_read_once(ids);
+		if (!sysgenid_id_differs(ids))
 			return true;
 	}
 	return false;
@@ -138,12 +138,12 @@ static bool id_read_untorn(u64 id[2])
 /* Is it an id, and not a register, or an address where nothing answers? */
 static const char *id_check(void)
 {
-	u64 id[2];
+	struct sysgenid_ids ids;
 
-	if (!id_read_untorn(id))
+	if (!id_read_untorn(&ids))
 		return "the VM generation id changes on every read";
 	/* What a bus reads where nothing is: it would never change. */
-	if (id[0] == id[1] && (!id[0] || id[0] == U64_MAX))
+	if (ids.guid[0] == ids.guid[1] && (!ids.guid[0] || ids.guid[0] == U64_MAX))
 		return "the VM generation id is all zeros or all ones, as if nothing were there";
 	return NULL;
 }
@@ -155,48 +155,51 @@ static const char *id_check(void)
  */
 int sysgenid_id_init(const struct sysgenid_place *place, const char **why)
 {
-	*why = id_check_place(place);
+	if (place->size < ID_SIZE)
+		*why = "the id has less than 16 bytes";
+	else
+		*why = sysgenid_id_check_memory(place->address, ID_SIZE);
 	if (*why)
 		return -ENODEV;
 	id_address = place->address;
-	sysgenid.hardware_id = id_map(id_address, ID_SIZE);
-	if (!sysgenid.hardware_id) {
+	id_none = sysgenid.hardware_id;
+	id_mapped = sysgenid_id_map(id_address, ID_SIZE);
+	if (!id_mapped) {
 		pr_err("not loaded: the VM generation id cannot be mapped\n");
 		return -ENOMEM;
 	}
 
+	sysgenid.hardware_id = id_mapped;
 	*why = id_check();
 	id_page_error = *why ? -ENODEV : id_check_page();
 	if (*why || id_page_error == -ENOMEM) {
 		sysgenid_id_exit();
-		sysgenid.hardware_id = NULL;
 		return id_page_error;
 	}
+	sysgenid.sources |= BIT(SYSGENID_SOURCE_VMGENID);
 	return 0;
 }
 
 void sysgenid_id_exit(void)
 {
-	if (sysgenid.hardware_id)
-		memunmap((void *)sysgenid.hardware_id);
+	if (!id_mapped)
+		return;
+	sysgenid.hardware_id = id_none;
+	sysgenid.sources &= ~BIT(SYSGENID_SOURCE_VMGENID);
+	memunmap(id_mapped);
+	id_mapped = NULL;
 }
 
+/* Of either kind. */
 bool sysgenid_id_present(void)
 {
-	return sysgenid.hardware_id;
+	return sysgenid.sources & (BIT(SYSGENID_SOURCE_VMGENID) | BIT(SYSGENID_SOURCE_VMCLOCK));
 }
 
-/*
- * sysgenid_id_read - the hardware id as it is now
- *
- * Return: false if there is none.
- */
-bool sysgenid_id_read(u64 id[2])
+/* sysgenid_id_read - the hardware ids as they are now */
+void sysgenid_id_read(struct sysgenid_ids *ids)
 {
-	if (!sysgenid.hardware_id)
-		return false;
-	id_read_untorn(id);
-	return true;
+	id_read_untorn(ids);
 }
 
 /*

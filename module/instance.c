@@ -8,12 +8,13 @@
 /*
  * sysgenid_instance_make - a new instance id
  *
- * After a reseed. The hardware id is hashed too: siblings differ by it even where
+ * After a reseed. The hardware ids are hashed too: siblings differ by them even where
  * their RNG does not. A hash of it alone could be compared with guesses.
  *
  * Does not sleep. Caller holds sysgenid.lock.
  */
-void sysgenid_instance_make(u8 instance[SYSGENID_INSTANCE_SIZE], const u64 id[2], u32 generation)
+void sysgenid_instance_make(u8 instance[SYSGENID_INSTANCE_SIZE], const struct sysgenid_ids *ids,
+			    u32 generation)
 {
 	struct sysgenid_blake2s hash;
 	u8 fresh[32];
@@ -21,7 +22,7 @@ void sysgenid_instance_make(u8 instance[SYSGENID_INSTANCE_SIZE], const u64 id[2]
 	sysgenid_reseed_draw(fresh, sizeof(fresh));
 	blake2s_init(&hash, SYSGENID_INSTANCE_SIZE);
 	blake2s_update(&hash, fresh, sizeof(fresh));
-	blake2s_update(&hash, (const u8 *)id, 2 * sizeof(*id));
+	blake2s_update(&hash, (const u8 *)ids, sizeof(*ids));
 	blake2s_update(&hash, (const u8 *)&generation, sizeof(generation));
 	blake2s_final(&hash, instance);
 	memzero_explicit(fresh, sizeof(fresh));

@@ -73,13 +73,17 @@ static int __init main_init(void)
 	if (ret)
 		goto err_sources;
 
-	pr_info("loaded: generation 0; sources:%s%s\n",
+	pr_info("loaded: generation 0; sources:%s%s%s\n",
 		sysgenid.sources & BIT(SYSGENID_SOURCE_VMGENID) ? " vmgenid" : "",
+		sysgenid.sources & BIT(SYSGENID_SOURCE_VMCLOCK) ? " vmclock" : "",
 		software ? " software" : "");
+	if (sysgenid_id_present() && !(sysgenid.sources & BIT(SYSGENID_SOURCE_VMGENID)))
+		pr_warn("no VM generation id, and the counter of vmclock is the same in all clones: generations come without entropy\n");
 	return 0;
 
 err_sources:
 	main_stop();
+	sysgenid_vmclock_exit();
 	sysgenid_id_exit();
 err_reseed:
 	sysgenid_reseed_exit();
@@ -97,6 +101,7 @@ static void __exit main_exit(void)
 {
 	sysgenid_chardev_exit();
 	main_stop();
+	sysgenid_vmclock_exit();
 	sysgenid_id_exit();
 	sysgenid_reseed_exit();
 	sysgenid_generation_exit();

@@ -27,34 +27,41 @@ static const char *const acpi_notified_ids[] = {
 /* The method gives an address alone. */
 #define ACPI_ID_SIZE 16
 
-static acpi_handle acpi_device;
-static void (*acpi_changed)(void);
+/* The devices that match. */
+struct acpi_found {
+	acpi_handle first;
+	int others;
+};
 
-static acpi_status acpi_found(acpi_handle handle, u32 level, void *others, void **result)
+static acpi_status acpi_take(acpi_handle handle, u32 level, void *context, void **result)
 {
-	if (!acpi_device)
-		acpi_device = handle;
-	else if (acpi_device != handle)
-		++*(int *)others;
+	struct acpi_found *found = context;
+
+	if (!found->first)
+		found->first = handle;
+	else if (found->first != handle)
+		found->others++;
 	return AE_OK;
 }
 
-static int acpi_find(struct sysgenid_place *place, const char **why)
+static int acpi_find(struct sysgenid_source *s, struct sysgenid_place *place, const char **why)
 {
 	struct acpi_buffer buffer = { ACPI_ALLOCATE_BUFFER, NULL };
 	union acpi_object *obj;
+	struct acpi_found found = {};
 	acpi_status status;
-	int i, others = 0;
+	int i;
 
 	for (i = 0; i < ARRAY_SIZE(acpi_device_ids); i++)
-		acpi_get_devices(acpi_device_ids[i], acpi_found, &others, NULL);
-	if (!acpi_device)
+		acpi_get_devices(acpi_device_ids[i], acpi_take, &found, NULL);
+	if (!found.first)
 		return -ENOENT;
 	/* Whatever the others are: the kernel's own driver takes the first, too. */
-	if (others)
-		pr_warn("%d VM generation ids: using the first\n", others + 1);
+	if (found.others)
+		pr_warn("%d VM generation ids: using the first\n", found.others + 1);
 
-	status = acpi_evaluate_object(acpi_device, "ADDR", NULL, &buffer);
+	s->device = found.first;
+	status = acpi_evaluate_object(s->device, "ADDR", NULL, &buffer);
 	if (ACPI_FAILURE(status)) {
 		/* ACPICA may fail after it has allocated this. */
 		ACPI_FREE(buffer.pointer);
@@ -81,18 +88,18 @@ static int acpi_find(struct sysgenid_place *place, const char **why)
  * ACPICA runs this before the handler of the in-tree driver, and in a context of
  * its own.
  */
-static void acpi_notify(acpi_handle handle, u32 event, void *context)
+static void acpi_notify(acpi_handle handle, u32 event, void *source)
 {
-	acpi_changed();
+	((struct sysgenid_source *)source)->notify();
 }
 
-static bool acpi_is_notified(void)
+static bool acpi_is_notified(acpi_handle device)
 {
 	struct acpi_device_info *info;
 	bool found = false;
 	int i;
 
-	if (ACPI_FAILURE(acpi_get_object_info(acpi_device, &info)))
+	if (ACPI_FAILURE(acpi_get_object_info(device, &info)))
 		return false;
 	for (i = 0; i < ARRAY_SIZE(acpi_notified_ids) && info->valid & ACPI_VALID_HID; i++)
 		found |= !strcmp(info->hardware_id.string, acpi_notified_ids[i]);
@@ -100,25 +107,31 @@ static bool acpi_is_notified(void)
 	return found;
 }
 
-static int acpi_listen(void (*notify)(void))
+/* Return: 0 or -EIO: who else calls this knows for itself whether it is notified. */
+int sysgenid_acpi_listen(struct sysgenid_source *s)
 {
-	acpi_changed = notify;
-	if (ACPI_FAILURE(acpi_install_notify_handler(acpi_device, ACPI_DEVICE_NOTIFY, acpi_notify,
-						     NULL)))
-		return -EIO;
-	return acpi_is_notified();
+	acpi_status status;
+
+	status = acpi_install_notify_handler(s->device, ACPI_DEVICE_NOTIFY, acpi_notify, s);
+	return ACPI_FAILURE(status) ? -EIO : 0;
+}
+
+static int acpi_listen(struct sysgenid_source *s)
+{
+	return sysgenid_acpi_listen(s) ?: acpi_is_notified(s->device);
 }
 
 /* No handler runs when this returns. */
-static void acpi_unlisten(void)
+void sysgenid_acpi_unlisten(struct sysgenid_source *s)
 {
-	acpi_remove_notify_handler(acpi_device, ACPI_DEVICE_NOTIFY, acpi_notify);
+	acpi_remove_notify_handler(s->device, ACPI_DEVICE_NOTIFY, acpi_notify);
 }
 
-const struct sysgenid_source sysgenid_source_acpi = {
+struct sysgenid_source sysgenid_source_acpi = {
+	.name = "VM_Gen_Counter",
 	.find = acpi_find,
 	.listen = acpi_listen,
-	.unlisten = acpi_unlisten,
+	.unlisten = sysgenid_acpi_unlisten,
 };
 
 MODULE_ALIAS("acpi*:VM_GEN_COUNTER:*");

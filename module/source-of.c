@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The node "microsoft,vmgenid" of a devicetree.
+ * A node of a devicetree, as "microsoft,vmgenid".
  *
  * Its property "reg" is the place of the id. The interrupt tells of a change, and is
  * shared: the kernel's own driver may be bound to the node. So this module registers
@@ -16,18 +16,13 @@
 
 #include "source.h"
 
-#define OF_COMPATIBLE "microsoft,vmgenid"
-
-static int of_irq;
-static void (*of_changed)(void);
-
 /* The first that is not disabled. The caller puts it. */
-static struct device_node *of_find_node(void)
+static struct device_node *of_find_node(const char *compatible)
 {
 	struct device_node *node, *first = NULL;
 	int others = 0;
 
-	for_each_compatible_node(node, NULL, OF_COMPATIBLE) {
+	for_each_compatible_node(node, NULL, compatible) {
 		if (!of_device_is_available(node))
 			continue;
 		if (first)
@@ -36,58 +31,60 @@ static struct device_node *of_find_node(void)
 			first = of_node_get(node);
 	}
 	if (others)
-		pr_warn("%d VM generation ids: using the first\n", others + 1);
+		pr_warn("%d nodes %s: using the first\n", others + 1, compatible);
 	return first;
 }
 
-static int of_find(struct sysgenid_place *place, const char **why)
+int sysgenid_of_find(struct sysgenid_source *s, struct sysgenid_place *place, const char **why)
 {
-	struct device_node *node = of_find_node();
+	struct device_node *node = of_find_node(s->name);
 	struct resource resource;
+	int ret;
 
 	if (!node)
 		return -ENOENT;
-	if (of_address_to_resource(node, 0, &resource))
-		*why = "the devicetree has no address of the VM generation id";
+	ret = of_address_to_resource(node, 0, &resource);
 	/* None, or its controller has no driver yet: then nobody notifies. */
-	of_irq = of_irq_get(node, 0);
+	s->irq = of_irq_get(node, 0);
 	of_node_put(node);
-	if (*why)
+	if (ret) {
+		*why = "the devicetree has no address of the id";
 		return -ENODEV;
+	}
 	place->address = resource.start;
 	place->size = resource_size(&resource);
 	return 0;
 }
 
 /* Others have the same interrupt: each looks for itself what has changed. */
-static irqreturn_t of_interrupt(int irq, void *unused)
+static irqreturn_t of_interrupt(int irq, void *source)
 {
-	of_changed();
+	((struct sysgenid_source *)source)->notify();
 	return IRQ_HANDLED;
 }
 
-static int of_listen(void (*notify)(void))
+int sysgenid_of_listen(struct sysgenid_source *s)
 {
 	int ret;
 
-	of_changed = notify;
-	if (of_irq <= 0)
-		return of_irq ?: -ENXIO;
-	ret = request_irq(of_irq, of_interrupt, IRQF_SHARED, KBUILD_MODNAME, &of_irq);
+	if (s->irq <= 0)
+		return s->irq ?: -ENXIO;
+	ret = request_irq(s->irq, of_interrupt, IRQF_SHARED, KBUILD_MODNAME, s);
 	return ret ?: 1;
 }
 
 /* No handler runs when this returns. */
-static void of_unlisten(void)
+void sysgenid_of_unlisten(struct sysgenid_source *s)
 {
-	free_irq(of_irq, &of_irq);
+	free_irq(s->irq, s);
 }
 
-const struct sysgenid_source sysgenid_source_of = {
-	.find = of_find,
-	.listen = of_listen,
-	.unlisten = of_unlisten,
+struct sysgenid_source sysgenid_source_of = {
+	.name = "microsoft,vmgenid",
+	.find = sysgenid_of_find,
+	.listen = sysgenid_of_listen,
+	.unlisten = sysgenid_of_unlisten,
 };
 
-MODULE_ALIAS("of:N*T*C" OF_COMPATIBLE);
-MODULE_ALIAS("of:N*T*C" OF_COMPATIBLE "C*");
+MODULE_ALIAS("of:N*T*Cmicrosoft,vmgenid");
+MODULE_ALIAS("of:N*T*Cmicrosoft,vmgenidC*");

@@ -12,24 +12,37 @@ struct sysgenid_place {
 };
 
 /*
+ * @name: of the device, where it is looked for.
  * @find: looks for the id. Return: 0 and its @place; -ENOENT: none is here; -ENODEV:
  *	there is one, and @why it is of no use; -ENOMEM: that is not known.
  * @listen: has @notify called, in any context, when the id may have changed.
  *	Return: 1 if this hypervisor is known to notify, 0 if not, or -errno if
  *	nothing will be heard.
- * @unlisten: after a successful @listen; @notify is not called any more.
+ * @unlisten: after a successful @listen; the function is not called any more.
+ * @notify, @device, @irq: of the source itself.
  */
 struct sysgenid_source {
-	int (*find)(struct sysgenid_place *place, const char **why);
-	int (*listen)(void (*notify)(void));
-	void (*unlisten)(void);
+	const char *name;
+	int (*find)(struct sysgenid_source *s, struct sysgenid_place *place, const char **why);
+	int (*listen)(struct sysgenid_source *s);
+	void (*unlisten)(struct sysgenid_source *s);
+	void (*notify)(void);
+	void *device;
+	int irq;
 };
 
 #ifdef CONFIG_ACPI
-extern const struct sysgenid_source sysgenid_source_acpi;
+extern struct sysgenid_source sysgenid_source_acpi;
+extern struct sysgenid_source sysgenid_source_vmclock_acpi;
+int sysgenid_acpi_listen(struct sysgenid_source *s);
+void sysgenid_acpi_unlisten(struct sysgenid_source *s);
 #endif
 #ifdef CONFIG_OF
-extern const struct sysgenid_source sysgenid_source_of;
+extern struct sysgenid_source sysgenid_source_of;
+extern struct sysgenid_source sysgenid_source_vmclock_of;
+int sysgenid_of_find(struct sysgenid_source *s, struct sysgenid_place *place, const char **why);
+int sysgenid_of_listen(struct sysgenid_source *s);
+void sysgenid_of_unlisten(struct sysgenid_source *s);
 #endif
 
 /* sources.c: all of them. */

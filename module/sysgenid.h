@@ -14,6 +14,12 @@
 
 #include <sysgenid/abi.h>
 
+/* The hardware ids. What a machine does not have is zero. */
+struct sysgenid_ids {
+	u64 guid[2];
+	u64 counter;
+};
+
 /*
  * The state of the system. The counter page is the generation, not a copy of it.
  *
@@ -23,9 +29,12 @@
  *	are taken under it. On real-time kernels all of them sleep, with priority
  *	inheritance; there the guard does not take it.
  * @page: the counter page.
- * @record: the record page: the hardware id that the generation belongs to.
- * @hardware_id: where the hypervisor changes it; NULL: there is none.
- * @mixed: the hardware id that the kernel RNG was reseeded with last.
+ * @record: the record page: the VM generation id that the generation belongs to.
+ * @clock_record: likewise, the counter of vmclock.
+ * @hardware_id, @hardware_counter: where the hypervisor changes them; zeros where
+ *	there is none.
+ * @recorded: what is in the records.
+ * @mixed: the hardware ids that the kernel RNG was reseeded with last.
  * @queue: runs all work of ours.
  * @published: counts generations without wrapping; watchers compare this.
  * @moves: counts those that came of a hardware id.
@@ -40,8 +49,11 @@ struct sysgenid_state {
 	spinlock_t lock; /* see above */
 	struct sysgenid_page *page;
 	struct sysgenid_record *record;
+	struct sysgenid_record *clock_record;
 	const u64 *hardware_id;
-	u64 mixed[2];
+	const u64 *hardware_counter;
+	struct sysgenid_ids recorded;
+	struct sysgenid_ids mixed;
 	struct workqueue_struct *queue;
 	u64 published;
 	u64 moves;
@@ -129,13 +141,24 @@ static inline bool sysgenid_file_outdated(const struct sysgenid_file *f, u32 *ge
 /* id.c */
 int sysgenid_id_init(const struct sysgenid_place *place, const char **why);
 void sysgenid_id_exit(void);
+const char *sysgenid_id_check_memory(u64 address, size_t size);
+void *sysgenid_id_map(phys_addr_t from, size_t size);
 bool sysgenid_id_present(void);
-bool sysgenid_id_read(u64 id[2]);
+void sysgenid_id_read(struct sysgenid_ids *ids);
 int sysgenid_id_check_page(void);
 int sysgenid_id_page(unsigned long *pfn, u32 *offset);
 
+/* vmclock.c */
+int sysgenid_vmclock_init(const struct sysgenid_place *place, const char **why);
+void sysgenid_vmclock_exit(void);
+bool sysgenid_vmclock_notifies(void);
+int sysgenid_vmclock_check_page(void);
+int sysgenid_vmclock_page_error(void);
+unsigned long sysgenid_vmclock_pfn(void);
+
 /* instance.c */
-void sysgenid_instance_make(u8 instance[SYSGENID_INSTANCE_SIZE], const u64 id[2], u32 generation);
+void sysgenid_instance_make(u8 instance[SYSGENID_INSTANCE_SIZE], const struct sysgenid_ids *ids,
+			    u32 generation);
 
 /* announce.c: what is worth telling about a publish. */
 struct sysgenid_news {
@@ -205,16 +228,17 @@ void sysgenid_trigger_min(u32 min);
 int sysgenid_trigger_expected(struct sysgenid_file *f, struct sysgenid_trigger_args *arg,
 			      const void *entropy);
 
-/* Does the hardware id differ from @id? Without a hardware id nothing does. */
-static inline bool sysgenid_id_differs(const u64 id[2])
+/* Does any hardware id differ from @ids? Without a hardware id nothing does. */
+static inline bool sysgenid_id_differs(const struct sysgenid_ids *ids)
 {
 	const u64 *hardware = sysgenid.hardware_id;
 
-	return hardware && ((READ_ONCE(hardware[0]) ^ id[0]) | (READ_ONCE(hardware[1]) ^ id[1]));
+	return (READ_ONCE(hardware[0]) ^ ids->guid[0]) | (READ_ONCE(hardware[1]) ^ ids->guid[1]) |
+	       (READ_ONCE(*sysgenid.hardware_counter) ^ ids->counter);
 }
 
 /*
- * sysgenid_moved - does the hardware id differ from the recorded one?
+ * sysgenid_moved - does any hardware id differ from the recorded one?
  *
  * Without the lock "yes" may be wrong (a publisher is between the halves of the
  * record). "No" is right: the generation of that id is then visible to loads
@@ -222,13 +246,14 @@ static inline bool sysgenid_id_differs(const u64 id[2])
  */
 static inline bool sysgenid_moved(void)
 {
-	const u64 recorded[2] = {
-		READ_ONCE(sysgenid.record->id[0]),
-		READ_ONCE(sysgenid.record->id[1]),
+	const struct sysgenid_ids recorded = {
+		.guid[0] = READ_ONCE(sysgenid.recorded.guid[0]),
+		.guid[1] = READ_ONCE(sysgenid.recorded.guid[1]),
+		.counter = READ_ONCE(sysgenid.recorded.counter),
 	};
 
 	smp_rmb(); /* pairs with the smp_wmb() in generation_store() */
-	return sysgenid_id_differs(recorded);
+	return sysgenid_id_differs(&recorded);
 }
 
 /*

@@ -173,6 +173,10 @@ void examine_hardware_id(struct doctor *d)
 		 d->sources & 1u << SYSGENID_SOURCE_VMGENID)
 		finding(d, GOOD, "hypervisor", NULL,
 			"offers a VM generation id, as the module says");
+	else if (strstr(sources, "vmclock") ||
+		 d->sources & 1u << SYSGENID_SOURCE_VMCLOCK)
+		finding(d, NOTE, "hypervisor", SOURCE_WITH_ID,
+			"offers a generation counter (vmclock), and no VM generation id: clones get no entropy");
 	else if (strstr(sources, "software") || d->soft || d->answers)
 		finding(d, NOTE, "hypervisor", SOURCE_WITH_ID,
 			"offers no VM generation id: an agent has to tell of each resume");

@@ -147,7 +147,10 @@ static void examine_exact(struct doctor *d, const struct sysgenid_info *i)
 
 	if (first_line(SYSFS "hw_page_error", line, sizeof(line)))
 		error = atoi(line);
-	if (i->handle & SYSGENID_HANDLE_EXACT)
+	if (i->handle & SYSGENID_HANDLE_VMCLOCK)
+		finding(d, GOOD, "check", NULL,
+			"exact, by vmclock: programs like this one see at once each resume that raises its generation counter");
+	else if (i->handle & SYSGENID_HANDLE_EXACT)
 		finding(d, GOOD, "check", NULL,
 			"exact: programs like this one see a resume at once");
 	else if (error)
@@ -176,6 +179,12 @@ static void examine_sources(struct doctor *d, const struct sysgenid_info *i)
 			"generation %" PRIu32
 			"; the VM generation id is compared%s",
 			i->generation, software ? "; an agent may tell" : "");
+	else if (i->sources & 1u << SYSGENID_SOURCE_VMCLOCK)
+		finding(d, NOTE, "sources",
+			"in each clone: sysgenidctl trigger --entropy FILE",
+			"generation %" PRIu32
+			"; only the counter of vmclock is compared, which is the same in all clones: it brings no entropy",
+			i->generation);
 	else if (i->sources & 1u << SYSGENID_SOURCE_VMFORK)
 		finding(d, NOTE, "sources", NULL,
 			"generation %" PRIu32

@@ -10,10 +10,19 @@ static const char *const source_names[] = {
 	[SYSGENID_SOURCE_VMGENID] = "vmgenid",
 	[SYSGENID_SOURCE_VMFORK] = "vmfork",
 	[SYSGENID_SOURCE_SOFTWARE] = "software",
+	[SYSGENID_SOURCE_VMCLOCK] = "vmclock",
 };
 
 static const char *const feature_names[] = { "calls", "truthful", "exact",
-					     "gate" };
+					     "gate", "vmclock-page" };
+
+static const char *check_name(const struct sysgenid_info *info)
+{
+	if (!(info->handle & SYSGENID_HANDLE_EXACT))
+		return "counter";
+	return info->handle & SYSGENID_HANDLE_VMCLOCK ? "exact, by vmclock" :
+							"exact";
+}
 
 /* Bit 0 of the sources is "none". */
 static uint64_t named_sources(const struct sysgenid_info *info)
@@ -53,6 +62,8 @@ static void print_json(const struct sysgenid_info *info)
 	       boolean(info->handle & SYSGENID_HANDLE_EXACT),
 	       boolean(info->handle & SYSGENID_HANDLE_WRITABLE),
 	       boolean(info->handle & SYSGENID_HANDLE_OLD_DRIVER));
+	printf(", \"exact_by_vmclock\": %s",
+	       boolean(info->handle & SYSGENID_HANDLE_VMCLOCK));
 	printf(", \"soft\": %s", boolean(info->handle & SYSGENID_HANDLE_SOFT));
 	printf(", \"reseed_failed\": %s",
 	       boolean(info->flags & SYSGENID_GET_RESEED_FAILED));
@@ -83,8 +94,7 @@ static void print_text(const struct sysgenid_info *info)
 		    ARRAY_SIZE(source_names));
 	printf("features    ");
 	print_names(info->features, feature_names, ARRAY_SIZE(feature_names));
-	printf("check       %s\n",
-	       info->handle & SYSGENID_HANDLE_EXACT ? "exact" : "counter");
+	printf("check       %s\n", check_name(info));
 	if (info->handle & SYSGENID_HANDLE_SOFT) {
 		puts("publisher   a program that keeps a page file; it promises less than the module");
 		return;

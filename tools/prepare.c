@@ -13,7 +13,8 @@
 void examine_notice(struct doctor *d)
 {
 	const unsigned long long by_id = 1u << SYSGENID_SOURCE_VMGENID |
-					 1u << SYSGENID_SOURCE_VMFORK;
+					 1u << SYSGENID_SOURCE_VMFORK |
+					 1u << SYSGENID_SOURCE_VMCLOCK;
 
 	examine_hardware_id(d);
 	if (d->sources & by_id)

@@ -15,6 +15,8 @@ const char *source_name(uint32_t source)
 		return "vmfork";
 	case SYSGENID_SOURCE_SOFTWARE:
 		return "software";
+	case SYSGENID_SOURCE_VMCLOCK:
+		return "vmclock";
 	default:
 		return "unknown";
 	}

@@ -30,6 +30,6 @@ fn main() {
     layout!(sysgenid_watcher: pid confirmed start_time cgroup_id flags reserved comm);
     layout!(sysgenid_gate_args: size operation flags generation devices marks filter device_count mark_count filter_len state reason opened hooked reserved dropped_in dropped_out);
     constants!(SYSGENID_OPEN_SOFT SYSGENID_DECLARE_UNKNOWN SYSGENID_LIST_ALL);
-    constants!(SYSGENID_HANDLE_EXACT SYSGENID_HANDLE_WRITABLE SYSGENID_HANDLE_OLD_DRIVER SYSGENID_HANDLE_SOFT);
+    constants!(SYSGENID_HANDLE_EXACT SYSGENID_HANDLE_WRITABLE SYSGENID_HANDLE_OLD_DRIVER SYSGENID_HANDLE_SOFT SYSGENID_HANDLE_VMCLOCK);
     constants!(SYSGENID_WATCHER_OUTDATED SYSGENID_GET_INSTANCE);
 }

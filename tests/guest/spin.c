@@ -2,7 +2,9 @@
 /*
  * Spins on the mapped check across a resume:
  *
- *	spin [fifo PRIORITY | at-most CHECKS | generation-first]
+ *	spin [fifo PRIORITY | at-most CHECKS | generation-first | vmclock CHECKS]
+ *
+ * vmclock, for an ordinary user: the id is the counter that the library maps.
  *
  * generation-first is a check that loads the generation
  * before the ids, and has the kernel publish in between if the hardware id is
@@ -40,6 +42,16 @@ static bool generation_first(const struct sysgenid_view *v, const struct hw *hw,
 	       v->recorded_id[1] != v->hardware_id[1];
 }
 
+static void hw_from_view(struct hw *hw, const struct sysgenid_view *v)
+{
+	hw->page = (const void *)v->generation;
+	hw->record = NULL;
+	hw->id = v->hardware_id;
+	hw->first[0] = hw->id[0];
+	hw->first[1] = hw->id[1];
+	hw->generation = hw->page->generation;
+}
+
 int main(int argc, char **argv)
 {
 	unsigned long checks = 0, exact_stale = 0, counter_stale = 0, early = 0;
@@ -47,18 +59,23 @@ int main(int argc, char **argv)
 	const struct sysgenid_view *view;
 	bool wrong_order = argc > 1 && !strcmp(argv[1], "generation-first");
 	unsigned long after_most = wrong_order ? 2 : 10000;
-	unsigned long checks_most = argc > 2 && !strcmp(argv[1], "at-most") ?
-					    strtoul(argv[2], NULL, 10) :
-					    CHECKS_MOST;
+	bool by_vmclock = argc > 2 && !strcmp(argv[1], "vmclock");
+	unsigned long checks_most =
+		by_vmclock || (argc > 2 && !strcmp(argv[1], "at-most")) ?
+			strtoul(argv[2], NULL, 10) :
+			CHECKS_MOST;
 	struct sysgenid *g;
 	struct hw hw;
 
-	hw_open(&hw);
+	if (!by_vmclock)
+		hw_open(&hw);
 	if (sysgenid_open(&g, 0) || !sysgenid_is_exact(g)) {
 		fputs("no exact check\n", stderr);
 		return 2;
 	}
 	view = sysgenid_get_view(g);
+	if (by_vmclock)
+		hw_from_view(&hw, view);
 	puts("ready");
 	fflush(stdout);
 	if (argc > 2 && !strcmp(argv[1], "fifo"))

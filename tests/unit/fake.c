@@ -56,7 +56,7 @@ static struct open_file {
 	uint32_t confirmed;
 } files[MAX_FD];
 
-static int counter_memory = -1, hw_memory = -1;
+static int counter_memory = -1, hw_memory = -1, vmclock_memory = -1;
 static void *handles[16];
 static void *marked[16];
 /* What the library has mapped. */
@@ -78,7 +78,7 @@ static void *memory(int *fd, size_t pages)
 
 void fake_start(void)
 {
-	char *hw;
+	char *hw, *clock;
 
 	memset(&fake, 0, sizeof(fake));
 	memset(files, 0, sizeof(files));
@@ -86,6 +86,9 @@ void fake_start(void)
 	hw = memory(&hw_memory, 2);
 	fake.hardware_id = (uint64_t *)(void *)(hw + FAKE_HW_OFFSET);
 	fake.record = (struct sysgenid_record *)(void *)(hw + PAGE);
+	clock = memory(&vmclock_memory, 2);
+	fake.counter = (uint64_t *)(void *)(clock + FAKE_COUNTER_OFFSET);
+	fake.clock_record = (struct sysgenid_record *)(void *)(clock + PAGE);
 
 	fake.about.features = SYSGENID_FEATURE_CALLS;
 	fake.page->generation = 5;
@@ -95,6 +98,9 @@ void fake_start(void)
 	fake.hardware_id[1] = fake.record->id[1] = 0x2222222222222222;
 	fake.record->hw_offset = FAKE_HW_OFFSET;
 	fake.record->size = sizeof(*fake.record);
+	*fake.counter = fake.clock_record->id[0] = 3;
+	fake.clock_record->hw_offset = FAKE_COUNTER_OFFSET;
+	fake.clock_record->size = sizeof(*fake.clock_record);
 	fake.folder = (struct fake_file){ .open_errno = ENOENT,
 					  .mode = S_IFDIR | 0755 };
 	fake.file = (struct fake_file){ .mode = S_IFREG | 0644 };
@@ -114,7 +120,9 @@ void fake_end(void)
 	__real_munmap(fake.page, PAGE);
 	__real_munmap((char *)fake.record - PAGE, 2 * PAGE);
 	__real_close(counter_memory);
+	__real_munmap((char *)fake.clock_record - PAGE, 2 * PAGE);
 	__real_close(hw_memory);
+	__real_close(vmclock_memory);
 }
 
 void fake_publish(void)
@@ -651,6 +659,9 @@ void *__wrap_mmap(void *addr, size_t len, int prot, int flags, int fd,
 		  off_t offset)
 {
 	struct open_file *f = file(fd);
+	bool is_vmclock = f && !f->hw && !f->soft &&
+			  (offset == SYSGENID_VMCLOCK_PAGE * PAGE ||
+			   offset == SYSGENID_VMCLOCK_RECORD * PAGE);
 	void *p;
 
 	if (fake.on && flags & MAP_ANONYMOUS) {
@@ -668,12 +679,20 @@ void *__wrap_mmap(void *addr, size_t len, int prot, int flags, int fd,
 	if (fails(FAKE_MMAP, f->hw))
 		return MAP_FAILED;
 	if (prot != PROT_READ || flags != MAP_SHARED || len != PAGE ||
-	    (!f->hw && offset)) {
+	    (!f->hw && offset && !is_vmclock)) {
 		errno = EINVAL;
 		return MAP_FAILED;
 	}
-	p = __real_mmap(addr, len, prot, flags,
-			f->hw ? hw_memory : counter_memory, offset);
+	if (is_vmclock && fake.vmclock_errno) {
+		errno = fake.vmclock_errno;
+		return MAP_FAILED;
+	}
+	if (is_vmclock)
+		p = __real_mmap(addr, len, prot, flags, vmclock_memory,
+				offset - SYSGENID_VMCLOCK_PAGE * PAGE);
+	else
+		p = __real_mmap(addr, len, prot, flags,
+				f->hw ? hw_memory : counter_memory, offset);
 	if (p == MAP_FAILED)
 		abort();
 	fake.mappings++;

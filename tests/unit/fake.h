@@ -13,10 +13,11 @@
 
 #include <sysgenid.h>
 
-#define FAKE_PATH      "/fake/sysgenid"
-#define FAKE_HW_PATH   "/fake/sysgenid-hw"
-#define FAKE_HW_OFFSET 72
-#define FAKE_FOLDER    "/fake/run"
+#define FAKE_PATH	    "/fake/sysgenid"
+#define FAKE_HW_PATH	    "/fake/sysgenid-hw"
+#define FAKE_HW_OFFSET	    72
+#define FAKE_COUNTER_OFFSET 0x68
+#define FAKE_FOLDER	    "/fake/run"
 
 enum fake_call {
 	FAKE_OPEN,
@@ -42,6 +43,8 @@ struct fake {
 	int open_errno;	   /* of any open of the node */
 	int open_rw_errno; /* of an open for writing */
 	int hw_open_errno;
+	/* Of a mapping of the page of vmclock. */
+	int vmclock_errno;
 	bool not_char_device;
 	bool pollable;	    /* descriptors are readable as a module's are */
 	bool no_wipe;	    /* older than Linux 4.14 */
@@ -66,6 +69,9 @@ struct fake {
 	struct sysgenid_page *page;
 	uint64_t *hardware_id;
 	struct sysgenid_record *record;
+	/* The counter of vmclock, and its record. */
+	uint64_t *counter;
+	struct sysgenid_record *clock_record;
 	int64_t now_ns;
 	int pid;
 	struct sysgenid_get_args about;

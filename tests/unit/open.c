@@ -77,6 +77,80 @@ START_TEST(exact)
 }
 END_TEST
 
+/* An ordinary user has no access to the VM generation id, and to vmclock has. */
+START_TEST(exact_by_vmclock_without_access_to_the_id)
+{
+	const struct sysgenid_view *v;
+	struct sysgenid_info info;
+	struct sysgenid *g;
+
+	fake.page->features |= SYSGENID_FEATURE_VMCLOCK_PAGE;
+	fake.hw_open_errno = EACCES;
+	g = opened();
+	v = sysgenid_get_view(g);
+	ck_assert(sysgenid_is_exact(g));
+	ck_assert_int_eq(fake.mappings, 4);
+	ck_assert_int_eq(sysgenid_get_info(g, &info, sizeof(info)), 0);
+	ck_assert_uint_eq(info.handle & (SYSGENID_HANDLE_EXACT |
+					 SYSGENID_HANDLE_VMCLOCK),
+			  SYSGENID_HANDLE_EXACT | SYSGENID_HANDLE_VMCLOCK);
+	ck_assert(!sysgenid_changed(v, 5));
+	fake.hardware_id[1]++;
+	ck_assert(!sysgenid_changed(v, 5));
+	++*fake.counter;
+	ck_assert(sysgenid_changed(v, 5));
+	fake_publish();
+	fake.clock_record->id[0]++;
+	ck_assert(sysgenid_changed(v, 5));
+	ck_assert(!sysgenid_changed(v, 6));
+	closed(g);
+}
+END_TEST
+
+START_TEST(id_is_preferred_to_vmclock)
+{
+	struct sysgenid_info info;
+	struct sysgenid *g;
+
+	fake.page->features |= SYSGENID_FEATURE_VMCLOCK_PAGE;
+	g = opened();
+	ck_assert_int_eq(sysgenid_get_info(g, &info, sizeof(info)), 0);
+	ck_assert_uint_eq(info.handle & (SYSGENID_HANDLE_EXACT |
+					 SYSGENID_HANDLE_VMCLOCK),
+			  SYSGENID_HANDLE_EXACT);
+	fake.hardware_id[1]++;
+	ck_assert(sysgenid_changed(sysgenid_get_view(g), 5));
+	closed(g);
+}
+END_TEST
+
+START_TEST(page_of_vmclock_that_is_refused_leaves_the_counter)
+{
+	static const int refusals[] = { ENODEV, EBUSY, EOPNOTSUPP };
+	struct sysgenid *g;
+
+	fake.page->features |= SYSGENID_FEATURE_VMCLOCK_PAGE;
+	fake.hw_open_errno = EACCES;
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(*refusals); i++) {
+		fake.vmclock_errno = refusals[i];
+		g = opened();
+		assert_counter_mode(g);
+		closed(g);
+	}
+	fake.vmclock_errno = ENOMEM;
+	ck_assert_int_eq(sysgenid_open_paths(&g, "/dev/sysgenid",
+					     "/dev/sysgenid-hw", FAKE_FOLDER,
+					     0),
+			 -ENOMEM);
+	ck_assert(fake_is_clean());
+	fake.vmclock_errno = 0;
+	fake.clock_record->hw_offset = 0x6c;
+	g = opened();
+	assert_counter_mode(g);
+	closed(g);
+}
+END_TEST
+
 START_TEST(default_paths)
 {
 	struct sysgenid *g;
@@ -442,6 +516,9 @@ int main(void)
 {
 	const TTest *tests[] = {
 		exact,
+		exact_by_vmclock_without_access_to_the_id,
+		id_is_preferred_to_vmclock,
+		page_of_vmclock_that_is_refused_leaves_the_counter,
 		default_paths,
 		no_hardware_page,
 		senseless_record,

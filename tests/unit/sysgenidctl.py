@@ -140,7 +140,7 @@ check("get --json", got == {
     "generation": 5, "source": "vmgenid", "time_ns": 12345678901,
     "sources": ["vmgenid", "software"],
     "features": ["calls", "truthful", "exact"], "exact": True,
-    "writable": True, "old_driver": False, "soft": False, "reseed_failed": False, "reseed_pending": False,
+    "writable": True, "old_driver": False, "exact_by_vmclock": False, "soft": False, "reseed_failed": False, "reseed_pending": False,
     "instance_id": "010203ff000000000000000000000000", "watchers": 300, "outdated": 2}, got)
 (got,) = expect_json(["get"], state="user")
 check("get --json", not got["exact"] and not got["writable"])

@@ -24,9 +24,10 @@
  *   poll(2)   EPOLLIN | EPOLLRDNORM while the current generation is not
  *             confirmed. Never EPOLLOUT.
  *   mmap(2)   Offset 0, at most one page (else EINVAL), of struct
- *             sysgenid_page. EPERM for PROT_WRITE, and for PROT_EXEC (*) but
- *             under READ_IMPLIES_EXEC, where execution is silently left out;
- *             mprotect(2) to either gives EACCES later.
+ *             sysgenid_page; or SYSGENID_VMCLOCK_PAGE. EPERM for
+ *             PROT_WRITE, and for PROT_EXEC (*) but under READ_IMPLIES_EXEC,
+ *             where execution is silently left out; mprotect(2) to either
+ *             gives EACCES later.
  *   ioctl(2)  See the commands below. Unknown ones: EINVAL.
  *
  *   An open file is what dup(2), fork(2) and SCM_RIGHTS share, and it lives on
@@ -59,20 +60,36 @@
 #define SYSGENID_HW_DEVICE "/dev/sysgenid-hw"
 
 /*
+ * Offsets, in pages, for mmap(2) of /dev/sysgenid, MAP_SHARED, by everybody: of
+ * the page of vmclock, and of a struct sysgenid_record. The id of that record is the
+ * generation counter and the 8 zeros behind the counter. What is said of
+ * /dev/sysgenid-hw above holds for this page, too; the module parameter vmclock_page=0
+ * gives ENODEV. The page shows how the host's clock runs, and nothing of this machine.
+ * EBUSY also where the page is not aligned, or is the device's only in part.
+ */
+#define SYSGENID_VMCLOCK_PAGE	2
+#define SYSGENID_VMCLOCK_RECORD 3
+
+/*
  * Sources: where a new generation came from; (1 << source) in masks. Software is
  * live where the module was told to do with triggers alone (software=1); beside
- * a hardware source triggers work too.
+ * a hardware source triggers work too. The counter of vmclock is the same in all
+ * clones of a snapshot: a generation from it brings no entropy, and has no instance
+ * id. If both ids changed the source is vmgenid.
  */
 #define SYSGENID_SOURCE_NONE	 0 /* none since the module was loaded */
-#define SYSGENID_SOURCE_VMGENID	 1 /* ACPI VM generation id */
+#define SYSGENID_SOURCE_VMGENID	 1 /* VM generation id, of ACPI or a devicetree */
 #define SYSGENID_SOURCE_VMFORK	 2 /* reserved; of no driver yet */
 #define SYSGENID_SOURCE_SOFTWARE 3 /* a trigger */
+#define SYSGENID_SOURCE_VMCLOCK	 4 /* the generation counter of vmclock */
 
 /* Features. */
 #define SYSGENID_FEATURE_CALLS	  0x1 /* commands 0x10 to 0x15 */
 #define SYSGENID_FEATURE_TRUTHFUL 0x2 /* calls compare a hardware id */
 #define SYSGENID_FEATURE_EXACT	  0x4 /* /dev/sysgenid-hw can be mapped */
 #define SYSGENID_FEATURE_GATE	  0x8 /* SYSGENID_GATE */
+/* /dev/sysgenid maps the page of vmclock */
+#define SYSGENID_FEATURE_VMCLOCK_PAGE 0x10
 
 #define SYSGENID_PAGE_MAGIC 0x44494753 /* "SGID" in memory, little endian */
 

@@ -25,6 +25,7 @@ pub const SYSGENID_HANDLE_EXACT: u32 = 1 << 0;
 pub const SYSGENID_HANDLE_WRITABLE: u32 = 1 << 1;
 pub const SYSGENID_HANDLE_OLD_DRIVER: u32 = 1 << 2;
 pub const SYSGENID_HANDLE_SOFT: u32 = 1 << 3;
+pub const SYSGENID_HANDLE_VMCLOCK: u32 = 1 << 4;
 pub const SYSGENID_WATCHER_OUTDATED: u32 = 0x1;
 pub const SYSGENID_GET_INSTANCE: u32 = 0x20;
 
