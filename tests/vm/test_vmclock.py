@@ -142,12 +142,12 @@ def counter_alone_is_a_trigger_without_entropy(t: Context) -> None:
     _, found = doctor(vm)
     assert "it brings no entropy" in about(found, "sources")["text"], found
     assert "no VM generation id" in about(found, "hypervisor")["text"], found
-    vm.spawn("watch", "sysgenidctl", "watch")
-    vm.wait_output("watch", "^0 ", limit=20)
+    vm.spawn("clients", "clients", "reader")
+    vm.wait_output("clients", "^ready", limit=20)
     vm.memory[PAGE + 0x68] = 8
     # Nobody asks: the notification wakes who sleeps.
     vm.run("cat", STATUS)
-    vm.wait_output("watch", "^1 ", limit=20)
+    vm.wait_output("clients", "^reader 1$", limit=20)
     told(vm, "generation 1 (vmclock), without entropy")
 
 
