@@ -225,6 +225,7 @@ def numbers_of_images_do_not_meet_again(t: Context) -> None:
     refused(vm, "did not end")
     sh(vm, f"echo nonsense >{IMAGES}/sysgenid.img")
     refused(vm, "sysgenid.img: ")
+    sh(vm, "mkdir -p /etc/sysgenid")
     vm.write("/etc/sysgenid/criu.conf", "[criu]\nwithout-trigger = perhaps\n")
     refused(vm, "/etc/sysgenid/criu.conf, line 2: ")
     vm.write("/etc/sysgenid/criu.conf", "[criu]\nwithout-trigger = go-on\n")
