@@ -159,9 +159,12 @@ def woke(vm: VM) -> int:
 
 def dump(vm: VM, pid: str, words: str = "") -> None:
     sh(vm, f"rm -rf {IMAGES}; mkdir {IMAGES}; criu dump -t {pid} -D {IMAGES} -o log -v4 {words} || {{ tail -n 60 {IMAGES}/log; false; }}")
+    sh(vm, f"stat -c %s {PROGRAM} >{IMAGES}/size")
 
 
 def restore(vm: VM) -> Result:
+    """criu(8) wants the files as they were; an earlier restore of the same image has written on."""
+    sh(vm, f"truncate -s $(cat {IMAGES}/size) {PROGRAM}")
     return vm.run("sh", "-c", f"cd {IMAGES} && criu restore -d -D {IMAGES} -o log -v4 </dev/null >/dev/null 2>&1 || {{ cat log; false; }}", limit=LIMIT)
 
 
