@@ -39,7 +39,7 @@
  * on these two. The page file of the library works everywhere.
  */
 #if !defined(CONFIG_X86) && !defined(CONFIG_ARM64)
-#error "sysgenid is a module for x86 and arm64: elsewhere keep the page file, by sysgenidctl publish"
+#error "sysgenid.ko is for x86 and arm64: elsewhere use the page file, by sysgenidctl publish"
 #endif
 
 #if !defined(CONFIG_ACPI) && !defined(CONFIG_OF)

@@ -94,7 +94,7 @@ int sysgenid_sources_find(const char **why)
 	*why = NULL;
 	if (sysgenid_id_present())
 		return 0;
-	*why = "no VM generation id (ACPI VM_Gen_Counter, devicetree microsoft,vmgenid) here, and no counter of vmclock";
+	*why = "no VM generation id (ACPI VM_Gen_Counter, microsoft,vmgenid), no vmclock counter";
 	return -ENODEV;
 }
 

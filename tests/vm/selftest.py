@@ -824,7 +824,7 @@ class FloorTest(ChangedModule):
 
     def test_other_architecture(self) -> None:
         patch = self.changed("compat.h", lambda lines: [line.replace("CONFIG_X86", "CONFIG_RISCV") for line in lines])
-        with self.assertRaisesRegex(ToolError, '#error "sysgenid is a module for x86 and arm64: '):
+        with self.assertRaisesRegex(ToolError, '#error "sysgenid.ko is for x86 and arm64: '):
             build_module(get_kernel("bookworm-cloud"), patch)
 
 
