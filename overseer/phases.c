@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#define _GNU_SOURCE
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
