@@ -31,6 +31,10 @@ STAYS = (
 )
 
 
+# What comes for our sake, and stays with --autoremove: the stock system's apt suggests it.
+SUGGESTED = ("ca-certificates",)
+
+
 def packages(t: Context, version: str | None = None) -> list[Path]:
     """The .debs that the suite can install."""
     return [path for path in debs(t.kernel.suite, version).glob("*.deb") if "-dbgsym_" not in path.name]
@@ -207,7 +211,7 @@ def purge(t: Context) -> None:
     names = sorted(path.name.partition("_")[0] for path in packages(t))
     root = installed(t)
     assert len(root.differences(stock)) > 20
-    root = root.changed('apt-get purge -q -y --autoremove "$@"', *names)
+    root = root.changed('apt-get purge -q -y --autoremove "$@"', *names, *SUGGESTED)
     left = root.differences(stock)
     unexpected = [line for line in left if not re.fullmatch(rf"\w+ ({'|'.join(STAYS)})", line)]
     assert not unexpected, unexpected
