@@ -250,5 +250,7 @@ def each_key_of_a_policy_decides_on_a_container_in_a_clone(t: Context) -> None:
             all_is_allowed(m, runtime)
         changes_are_denied(m)
         what_is_not_named_is_denied(m)
+        m.next_generation()
+        m.set(m.rule)
         for runtime in RUNTIMES:
             sh(clone, f"{TOOL} kill {runtime}-all SIGKILL && {TOOL} delete --force {runtime}-all")
