@@ -111,6 +111,13 @@ static bool rtc_is_local(void)
 	return local;
 }
 
+/* ioctl(2) takes an unsigned long in glibc, an int in POSIX and musl. */
+#ifdef __GLIBC__
+#define READ_RTC RTC_RD_TIME
+#else
+#define READ_RTC ((int)RTC_RD_TIME)
+#endif
+
 static int ask_rtc(struct timespec *now)
 {
 	const int fd = open(RTC_DEVICE, O_RDONLY | O_CLOEXEC);
@@ -120,7 +127,7 @@ static int ask_rtc(struct timespec *now)
 
 	if (fd < 0)
 		return errno == ENOENT || errno == ENODEV ? 0 : -errno;
-	r = ioctl(fd, RTC_RD_TIME, &rtc) ? -errno : 1;
+	r = ioctl(fd, READ_RTC, &rtc) ? -errno : 1;
 	close(fd);
 	if (r < 0)
 		return r;
