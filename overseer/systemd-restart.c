@@ -227,6 +227,19 @@ static int on_job(sd_bus_message *answer, void *user, sd_bus_error *unused)
 	return 0;
 }
 
+/* Without a callback libsystemd 252 would call NULL. */
+static int on_subscribed(sd_bus_message *answer, void *user,
+			 sd_bus_error *unused)
+{
+	struct restarts *r = user;
+
+	(void)unused;
+	if (sd_bus_message_is_method_error(answer, NULL))
+		fail(r, "systemd", "tells of no job",
+		     sd_bus_message_get_error(answer)->message);
+	return 0;
+}
+
 /* The bus keeps the order: who listens first misses no job. */
 static int ask(struct restarts *r)
 {
@@ -238,7 +251,8 @@ static int ask(struct restarts *r)
 	if (n >= 0)
 		n = sd_bus_call_method_async(r->bus, &r->subscription, SYSTEMD,
 					     SYSTEMD_PATH, SYSTEMD_MANAGER,
-					     "Subscribe", NULL, NULL, NULL);
+					     "Subscribe", on_subscribed, r,
+					     NULL);
 	for (size_t i = 0; n >= 0 && i < r->names.count; i++) {
 		struct unit *u = &r->units[i];
 
