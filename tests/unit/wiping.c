@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -96,10 +97,11 @@ static void fill(void)
 	mprotect(pages.readable, (size_t)sysconf(_SC_PAGESIZE), PROT_READ);
 }
 
-static atomic_bool stays = true;
+static atomic_bool stays = true, spins;
 
 static void *spin(void *arg)
 {
+	spins = true;
 	while (stays)
 		;
 	return arg;
@@ -121,6 +123,9 @@ static void compute_in_a_thread(void)
 	pthread_t thread;
 
 	pthread_create(&thread, NULL, spin, NULL);
+	/* Until it runs, it is inside clone(2). */
+	while (!spins)
+		sched_yield();
 	wait_in_a_call();
 }
 
