@@ -115,7 +115,7 @@ static const struct wrong {
 	{ "\"realtime_ns\": 0", "realtime_ns" },
 	{ "\"realtime_ns\": -1", "realtime_ns" },
 	{ "\"realtime_ns\": 1.5e18", "realtime_ns" },
-	{ "\"realtime_ns\": 99999999999999999999999", "realtime_ns" },
+	{ "\"realtime_ns\": 9223372036854775807", "realtime_ns" },
 	{ "\"realtime_ns\": \"1795000000123456789\"", "realtime_ns" },
 	{ "\"hostname\": \"\"", "hostname" },
 	{ "\"hostname\": null", "hostname" },
@@ -193,6 +193,23 @@ START_TEST(hostile_value_is_refused_by_the_name_of_its_member)
 	ck_assert_msg(strstr(why, wrong[_i].names), "%s: %s", wrong[_i].members,
 		      why);
 	ck_assert(!memcmp(&request, &zeros, sizeof(zeros)));
+}
+END_TEST
+
+/* json-c 0.18 refuses the line, and older ones make the largest number of it. */
+START_TEST(number_of_more_than_64_bits_is_refused)
+{
+	struct secret secret = { .len = 0 };
+	struct json_object *o;
+
+	snprintf(
+		line, sizeof(line),
+		"{\"version\": 1, \"request\": \"restore\", \"nonce\": \"" NONCE
+		"\", \"realtime_ns\": 99999999999999999999999}");
+	o = json_parse(line, strlen(line), why, sizeof(why));
+	ck_assert(!o || !request_parse(&request, o, &secret, why, sizeof(why)));
+	ck_assert(why[0]);
+	json_object_put(o);
 }
 END_TEST
 
@@ -347,6 +364,7 @@ int main(void)
 	tcase_add_loop_test(tcase,
 			    hostile_value_is_refused_by_the_name_of_its_member,
 			    0, (int)(sizeof(wrong) / sizeof(wrong[0])));
+	tcase_add_test(tcase, number_of_more_than_64_bits_is_refused);
 	tcase_add_test(tcase, nonce_has_sixteen_to_sixty_four_bytes);
 	tcase_add_test(tcase, environment_has_four_kib_in_all);
 	tcase_add_test(tcase, entropy_of_a_request_is_in_no_line);
